@@ -1,0 +1,73 @@
+package catalog
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+const lockName = "catalog/lock"
+
+// lockHolder is what the holder writes into the lock file, for people.
+type lockHolder struct {
+	Process int       `json:"process"`
+	Host    string    `json:"host,omitempty"`
+	Since   time.Time `json:"since"`
+}
+
+func (h lockHolder) String() string {
+	s := fmt.Sprintf("process %d", h.Process)
+	if h.Host != "" {
+		s += fmt.Sprintf(" on %q", h.Host)
+	}
+	return s + " since " + h.Since.UTC().Format(time.RFC3339)
+}
+
+// Lock makes the caller the only one that holds this warehouse's lock, in this
+// and all other processes. Commits are safe without it; it keeps two converters
+// from doing the same work, and Repair and Expire need it. It waits until it
+// gets the lock or ctx is done; waiting, if not nil, is called once when there
+// is something to wait for. The operating system frees the lock when the
+// process dies. Only a local warehouse has a lock: elsewhere the error wraps
+// errors.ErrUnsupported.
+func (c *Catalog) Lock(ctx context.Context, waiting func(holder string)) (unlock func() error, err error) {
+	if !strings.HasPrefix(c.Root(), "/") {
+		return nil, fmt.Errorf("lock warehouse %q: %w", c.Root(), errors.ErrUnsupported)
+	}
+	name := filepath.Join(c.Root(), filepath.FromSlash(lockName))
+	// The content says who holds it, but the file itself is never removed: a
+	// lock on a removed file would not exclude a lock on its successor.
+	l := flock.New(name, flock.SetPermissions(0o666))
+	ok, err := l.TryLock()
+	if err == nil && !ok {
+		if waiting != nil {
+			waiting(readHolder(name))
+		}
+		_, err = l.TryLockContext(ctx, 50*time.Millisecond)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("lock warehouse %q: %w", c.Root(), err), l.Close())
+	}
+	// Who holds it is a courtesy; the lock is held without it.
+	host, _ := os.Hostname()
+	if data, err := json.Marshal(lockHolder{Process: os.Getpid(), Host: host, Since: c.now()}); err == nil {
+		_ = os.WriteFile(name, append(data, '\n'), 0o666)
+	}
+	return l.Close, nil
+}
+
+func readHolder(name string) string {
+	data, err := os.ReadFile(name)
+	var h lockHolder
+	if err != nil || json.Unmarshal(data, &h) != nil || h.Process == 0 {
+		return "another process"
+	}
+	return h.String()
+}

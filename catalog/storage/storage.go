@@ -1,0 +1,115 @@
+// Package storage holds the bytes of a warehouse and of a trail archive: named
+// objects under one root. It knows nothing of what an object means.
+//
+// Start with [Open]. Implementations are held to one contract by the suite in
+// storagetest; [Storage] says what that contract is.
+package storage
+
+import (
+	"context"
+	"errors"
+	"io"
+	"iter"
+	"time"
+)
+
+var (
+	// ErrNotExist is wrapped by every error about an object that is not there.
+	ErrNotExist = errors.New("object does not exist")
+	// ErrExist is wrapped by the error of a PutNew whose name is taken, and of
+	// a Writer's Commit where the storage can tell.
+	ErrExist = errors.New("object already exists")
+	// ErrName is wrapped by the error about a name that is not relative and
+	// clean, or that the storage keeps for itself.
+	ErrName = errors.New("invalid object name")
+)
+
+// Object is one entry of a listing.
+type Object struct {
+	Name     string    // relative to the root, slash-separated, clean
+	Size     int64     // bytes
+	Modified time.Time // UTC
+	// ETag changes whenever the content may have changed. A local folder has
+	// none of its own, so it is made of size and modification time (ns): it
+	// misses a rewrite of equal size within the clock's tick, some milliseconds.
+	ETag string
+}
+
+// Storage is a flat set of named objects. Names are slash-separated, relative
+// and clean ("a/b", never "/a", "a/../b" or ""); apart from that they are bytes,
+// not necessarily UTF-8. Every method is safe for concurrent use and returns as
+// soon as it can once ctx is done.
+type Storage interface {
+	// Root is the absolute URI of the root without a trailing slash, as other
+	// programs would write it: an absolute path for a local folder.
+	Root() string
+
+	// Open opens an object for reading. The caller closes the reader.
+	Open(ctx context.Context, name string) (Reader, error)
+
+	// Stat describes one object.
+	Stat(ctx context.Context, name string) (Object, error)
+
+	// List yields every object whose name starts with prefix+"/" (all of them
+	// for ""), in byte order of the names. What cannot be listed is yielded as
+	// an error and the listing goes on behind it. A prefix that does not exist
+	// is an empty listing.
+	List(ctx context.Context, prefix string) iter.Seq2[Object, error]
+
+	// Create starts a new object under a name that nobody uses yet. Nothing is
+	// visible until Writer.Commit.
+	Create(ctx context.Context, name string) (Writer, error)
+
+	// PutNew stores a small object whole, durable on return, only if the name
+	// is free: of any number of concurrent calls exactly one succeeds and the
+	// others return ErrExist.
+	PutNew(ctx context.Context, name string, data []byte) error
+
+	// Put stores a small object whole, durable on return, replacing what was
+	// there; readers see the old or the new content, never a mixture.
+	Put(ctx context.Context, name string, data []byte) error
+
+	// Remove deletes an object. A missing object is not an error.
+	Remove(ctx context.Context, name string) error
+}
+
+// Reader reads one object. ReadAt is safe for concurrent use.
+type Reader interface {
+	io.Reader
+	io.ReaderAt
+	io.Closer
+	Size() int64
+}
+
+// Writer makes one object. Exactly one of Commit and Abort ends it; the other is
+// harmless afterwards: a Commit behind an Abort stores nothing and says so, an
+// Abort behind a Commit does nothing. A Writer is not safe for concurrent use.
+type Writer interface {
+	io.Writer
+	// Commit makes the object durable and then visible, whole, under its name.
+	// It fails if a Write failed, and when it fails there is nothing to abort.
+	Commit() error
+	// Abort drops what was written. Its failure leaves only a temporary object
+	// that a later sweep removes.
+	Abort() error
+}
+
+// Sweeper is a Storage that can clean up after writers which died between
+// Create and the end of their Writer.
+type Sweeper interface {
+	// Sweep removes all temporary objects and says how many there were. The
+	// caller makes sure that nobody is writing.
+	Sweep(ctx context.Context) (removed int, err error)
+}
+
+// ReadAll returns a whole object. It is for small ones.
+func ReadAll(ctx context.Context, s Storage, name string) ([]byte, error) {
+	r, err := s.Open(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	data := make([]byte, r.Size())
+	_, err = io.ReadFull(r, data)
+	return data, err
+}
