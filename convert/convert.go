@@ -1,0 +1,252 @@
+package convert
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/trailql/trailql/catalog"
+	"github.com/trailql/trailql/catalog/storage"
+	"github.com/trailql/trailql/convert/rowset"
+)
+
+// DefaultMemory is what a run may take by default.
+const DefaultMemory = 512 << 20
+
+// Options of a run. Catalog and Sources are required.
+type Options struct {
+	Catalog  *catalog.Catalog
+	Sources  []string // folders, files, globs
+	Accounts []string // with Regions, From and To: by the object's key; empty is all
+	Regions  []string
+	From, To time.Time // event times [From, To); objects are chosen with CloudTrail's lateness in mind
+	Threads  int       // 0: one for each core
+	Memory   int64     // bytes that the process should stay below; 0: DefaultMemory
+	DryRun   bool      // list only
+	Now      func() time.Time
+
+	// Progress is called a few times a second, from one goroutine.
+	Progress func(Progress)
+	// Reject is called for each rejected or unreadable thing, from one
+	// goroutine at a time. The texts come from the archive: escape them.
+	Reject func(object, reason string)
+	// Waiting is called when another run holds the warehouse.
+	Waiting func(holder string)
+
+	// batchRecords is after how many records a batch is committed; 0: a default.
+	batchRecords int64
+}
+
+// Progress is how far a run is.
+type Progress struct {
+	Phase                 string // list, read, commit, compact
+	Objects, ObjectsTotal int64
+	Bytes, BytesTotal     int64 // stored
+	JSONBytes             int64 // uncompressed
+	Records, Rejected     int64
+	Elapsed               time.Duration
+}
+
+// Summary is what a run did. Each object is counted once: as converted,
+// unchanged, skipped, digest, foreign or unreadable.
+type Summary struct {
+	Objects    int64 // converted
+	Unchanged  int64 // in the ledger already
+	Skipped    int64 // by Accounts, Regions, From, To
+	Digests    int64 // left alone
+	Foreign    int64 // left alone: no CloudTrail content
+	Unreadable int64 // could not be listed or read; tried again next time
+
+	Records    int64 // new rows
+	Duplicates int64 // records that were there already
+	Rejected   int64
+	Aggregated int64 // new rows of aggregated_events
+
+	JSONBytes, StoredBytes, ParquetBytes int64
+	Partitions, Files                    int64 // written
+	Elapsed                              time.Duration
+}
+
+// Run brings the warehouse up to date with the sources. One run at a time works
+// on a warehouse; others wait. What it has committed when it is stopped, by ctx,
+// an error or a crash, stays, and the next run goes on from there: the result is
+// the same as without the stop.
+//
+// Faults of the archive are no errors: they are counted in the Summary. An error
+// means that the run could not go on.
+func Run(ctx context.Context, o Options) (Summary, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Threads <= 0 {
+		o.Threads = runtime.GOMAXPROCS(0)
+	}
+	if o.Memory <= 0 {
+		o.Memory = DefaultMemory
+	}
+	if o.batchRecords <= 0 {
+		o.batchRecords = 4 << 20
+	}
+	r := &run{o: &o, started: o.Now()}
+	if o.DryRun {
+		err := r.list(ctx, func(context.Context, []object) error { return nil })
+		s := r.summary()
+		s.Objects, s.StoredBytes = r.n.total.Load(), r.n.totalBytes.Load()
+		return s, err
+	}
+	unlock, err := o.Catalog.Lock(ctx, o.Waiting)
+	if err != nil {
+		return Summary{}, fmt.Errorf("lock warehouse: %w", err)
+	}
+	stop := r.reportProgress()
+	err = r.run(ctx)
+	stop()
+	return r.summary(), errors.Join(err, unlock())
+}
+
+// run is the state of one run.
+type run struct {
+	o       *Options
+	started time.Time
+	ledger  *ledger
+	n       counters
+	phase   atomic.Pointer[string]
+	pool    rowset.Pool
+	touched map[partitionKey]bool // partitions with new files
+}
+
+// counters are what Progress and Summary are made of.
+type counters struct {
+	total, totalBytes                                         atomic.Int64
+	done, bytes, json                                         atomic.Int64
+	objects, unchanged, skipped, digests, foreign, unreadable atomic.Int64
+	records, decoded, duplicates, rejected, aggregated        atomic.Int64
+	parquetBytes, partitions, files                           atomic.Int64
+}
+
+func (r *run) setPhase(name string) { r.phase.Store(&name) }
+
+func (r *run) run(ctx context.Context) error {
+	r.setPhase("list")
+	c := r.o.Catalog
+	if _, err := c.Repair(ctx); err != nil {
+		return fmt.Errorf("repair warehouse: %w", err)
+	}
+	if err := c.Define(ctx, tableSpecs()...); err != nil {
+		return fmt.Errorf("define tables: %w", err)
+	}
+	if err := r.list(ctx, r.convert); err != nil {
+		return err
+	}
+	r.setPhase("compact")
+	if err := r.compact(ctx); err != nil {
+		return fmt.Errorf("compact: %w", err)
+	}
+	return nil
+}
+
+// list finds the objects to convert and hands them on in segments, sorted.
+func (r *run) list(ctx context.Context, convert func(context.Context, []object) error) error {
+	r.ledger = &ledger{}
+	if r.o.Catalog != nil {
+		snapshot, err := r.o.Catalog.Snapshot(ctx)
+		if err != nil {
+			return err
+		}
+		l, err := openLedger(ctx, r.o.Catalog, snapshot)
+		switch {
+		case err == nil:
+			r.ledger = l
+		case !r.o.DryRun || !errors.Is(err, catalog.ErrNotExist):
+			return fmt.Errorf("read ledger: %w", err)
+		}
+	}
+	var segment []object
+	flush := func() error {
+		if len(segment) == 0 {
+			return nil
+		}
+		err := convert(ctx, byPartition(segment))
+		segment = segment[:0]
+		r.setPhase("list")
+		return err
+	}
+	s := sources{o: r.o, stores: map[string]storage.Storage{}}
+	err := s.each(ctx, func(o object) error {
+		switch {
+		case !r.o.wanted(o.key):
+			r.n.skipped.Add(1)
+		case r.ledger.has(&o):
+			r.n.unchanged.Add(1)
+		default:
+			r.n.total.Add(1)
+			r.n.totalBytes.Add(o.Size)
+			segment = append(segment, o)
+			if len(segment) >= segmentObjects {
+				return flush()
+			}
+		}
+		return nil
+	}, r.unreadable)
+	if err != nil {
+		return err
+	}
+	return flush()
+}
+
+func (r *run) unreadable(name string, err error) {
+	r.n.unreadable.Add(1)
+	if r.o.Reject != nil {
+		r.o.Reject(name, err.Error())
+	}
+}
+
+func (r *run) summary() Summary {
+	n := &r.n
+	return Summary{
+		Objects: n.objects.Load(), Unchanged: n.unchanged.Load(), Skipped: n.skipped.Load(),
+		Digests: n.digests.Load(), Foreign: n.foreign.Load(), Unreadable: n.unreadable.Load(),
+		Records: n.records.Load(), Duplicates: n.duplicates.Load(), Rejected: n.rejected.Load(), Aggregated: n.aggregated.Load(),
+		JSONBytes: n.json.Load(), StoredBytes: n.bytes.Load(), ParquetBytes: n.parquetBytes.Load(),
+		Partitions: n.partitions.Load(), Files: n.files.Load(),
+		Elapsed: r.o.Now().Sub(r.started),
+	}
+}
+
+// reportProgress calls Options.Progress until the returned function is called.
+func (r *run) reportProgress() (stop func()) {
+	if r.o.Progress == nil {
+		return func() {}
+	}
+	done, stopped := make(chan struct{}), make(chan struct{})
+	report := func() {
+		n := &r.n
+		p := Progress{
+			Objects: n.done.Load(), ObjectsTotal: n.total.Load(),
+			Bytes: n.bytes.Load(), BytesTotal: n.totalBytes.Load(), JSONBytes: n.json.Load(),
+			Records: n.decoded.Load(), Rejected: n.rejected.Load(), Elapsed: r.o.Now().Sub(r.started),
+		}
+		if phase := r.phase.Load(); phase != nil {
+			p.Phase = *phase
+		}
+		r.o.Progress(p)
+	}
+	go func() {
+		defer close(stopped)
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				report()
+			case <-done:
+				report()
+				return
+			}
+		}
+	}()
+	return func() { close(done); <-stopped }
+}

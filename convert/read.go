@@ -1,0 +1,433 @@
+package convert
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/trailql/trailql/catalog/storage"
+	"github.com/trailql/trailql/convert/cloudtrail"
+	"github.com/trailql/trailql/convert/rowset"
+)
+
+const (
+	taskBytes   = 8 << 20
+	taskObjects = 64
+	headSize    = 256 << 10
+)
+
+// tasks cuts sorted objects into pieces of work.
+func tasks(objects []object) [][]object {
+	var out [][]object
+	from, size := 0, int64(0)
+	for i := range objects {
+		size += objects[i].Size
+		if size >= taskBytes || i+1-from >= taskObjects || i+1 == len(objects) {
+			out = append(out, objects[from:i+1])
+			from, size = i+1, 0
+		}
+	}
+	return out
+}
+
+// convert converts objects, in as many batches as they need.
+func (r *run) convert(ctx context.Context, objects []object) error {
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(r.o.Memory * 9 / 10))
+	workers := make([]*worker, r.o.Threads)
+	writers := make([]*rowset.Writer, r.o.Threads)
+	for i := range workers {
+		var err error
+		if writers[i], err = rowset.NewWriter(); err != nil {
+			return err
+		}
+		workers[i] = &worker{r: r, w: writers[i], dec: cloudtrail.NewDecoder(), hash: sha256.New(), buf: make([]byte, headSize)}
+	}
+	work := tasks(objects)
+	var next atomic.Int64
+	for int(next.Load()) < len(work) {
+		r.setPhase("read")
+		b, err := r.begin(ctx)
+		if err != nil {
+			return err
+		}
+		err = parallel(ctx, len(workers), func(ctx context.Context, i int) error {
+			w := workers[i]
+			w.b = b
+			for ctx.Err() == nil && b.records.Load() < r.o.batchRecords {
+				k := int(next.Add(1)) - 1
+				if k >= len(work) {
+					break
+				}
+				if err := w.task(ctx, work[k]); err != nil {
+					return err
+				}
+			}
+			w.part = nil
+			return ctx.Err()
+		})
+		if err == nil {
+			r.setPhase("commit")
+			err = b.commit(ctx, writers)
+		}
+		if err != nil {
+			return errors.Join(err, r.o.Catalog.Abort(context.WithoutCancel(ctx), b.id))
+		}
+	}
+	return nil
+}
+
+// parallel runs f in n goroutines and returns the first error, at which the
+// others are cancelled. A panic goes on in the caller, where the program can
+// still end in order.
+func parallel(ctx context.Context, n int, f func(ctx context.Context, worker int) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var wg sync.WaitGroup
+	var panicked atomic.Pointer[string]
+	for i := range n {
+		wg.Go(func() {
+			defer func() {
+				if p := recover(); p != nil {
+					text := fmt.Sprintf("%v\n%s", p, debug.Stack())
+					panicked.CompareAndSwap(nil, &text)
+					cancel(errors.New("panic"))
+				}
+			}()
+			if err := f(ctx, i); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	wg.Wait()
+	if p := panicked.Load(); p != nil {
+		panic(*p)
+	}
+	return context.Cause(ctx)
+}
+
+// worker converts objects one after another.
+type worker struct {
+	r    *run
+	b    *batch
+	w    *rowset.Writer
+	dec  *cloudtrail.Decoder
+	hash hash.Hash
+	buf  []byte // the beginning of an object
+
+	part    *partition // of the last record
+	region  []byte
+	day     int64
+	grown   int
+	path    []byte
+	row     ledgerRow
+	base    int64                     // index of the first record of this member
+	held    []*cloudtrail.RecordError // not yet known to be more than foreign content
+	matters bool
+}
+
+func (w *worker) task(ctx context.Context, objects []object) error {
+	for i := range objects {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err := w.object(ctx, &objects[i]); err != nil {
+			return err
+		}
+		if err := w.b.relieve(ctx, w.w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// object converts one object. An error stops the run; faults of the object do
+// not.
+func (w *worker) object(ctx context.Context, o *object) error {
+	path := o.path()
+	in, err := o.store.Open(ctx, o.Name)
+	if err != nil {
+		w.unreadable(path, err)
+		return ctx.Err()
+	}
+	defer in.Close()
+	w.path = append(w.path[:0], path...)
+	w.row = ledgerRow{
+		Object: path, Size: o.Size, ETag: o.ETag, Kind: "log",
+		Account: o.key.Account, Region: o.key.Region, Category: string(o.key.Category), Delivered: o.key.Delivered,
+	}
+	w.base, w.held, w.matters = 0, w.held[:0], false
+	w.hash.Reset()
+	content, err := w.read(ctx, in)
+	if err == nil {
+		w.row.SHA256 = hex.EncodeToString(w.hash.Sum(nil))
+		err = w.judge(ctx, o, content)
+	}
+	w.account()
+	var fault *readError
+	if errors.As(err, &fault) {
+		w.unreadable(path, fault.err)
+		return ctx.Err()
+	}
+	if err != nil {
+		return err
+	}
+	w.row.JSONBytes = content.Bytes
+	w.r.n.done.Add(1)
+	w.r.n.bytes.Add(o.Size)
+	w.r.n.json.Add(content.Bytes)
+	return w.b.converted(ctx, w.row)
+}
+
+func (w *worker) unreadable(path string, err error) {
+	w.r.n.done.Add(1)
+	w.b.mu.Lock()
+	defer w.b.mu.Unlock()
+	w.r.unreadable(path, err)
+}
+
+// readError is a fault of the storage under an object.
+type readError struct{ err error }
+
+func (e *readError) Error() string { return e.err.Error() }
+func (e *readError) Unwrap() error { return e.err }
+
+// read decodes an object, or the members of a zip file, and hashes its bytes.
+func (w *worker) read(ctx context.Context, in storage.Reader) (content cloudtrail.Content, err error) {
+	// Most objects are small: one read brings them whole.
+	head := w.buf[:min(int64(len(w.buf)), in.Size())]
+	if _, err := io.ReadFull(in, head); err != nil {
+		return content, &readError{fmt.Errorf("read: %w", err)}
+	}
+	w.hash.Write(head)
+	rest := &hashingReader{r: in, h: w.hash}
+	switch {
+	case bytes.HasPrefix(head, []byte("PAR1")):
+		content.Foreign = 1
+	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
+		content, err = w.zip(ctx, in)
+	case int64(len(head)) == in.Size():
+		content, err = w.decode(ctx, bytes.NewReader(head))
+	default:
+		content, err = w.decode(ctx, io.MultiReader(bytes.NewReader(head), rest))
+	}
+	if err != nil {
+		return content, err
+	}
+	for {
+		// What the decoder had no use for is hashed all the same.
+		if _, err := rest.Read(w.buf); err == io.EOF {
+			return content, nil
+		} else if err != nil {
+			return content, &readError{fmt.Errorf("read: %w", err)}
+		}
+	}
+}
+
+type hashingReader struct {
+	r io.Reader
+	h hash.Hash
+}
+
+func (r *hashingReader) Read(b []byte) (int, error) {
+	n, err := r.r.Read(b)
+	r.h.Write(b[:n])
+	return n, err
+}
+
+func (w *worker) zip(ctx context.Context, in storage.Reader) (total cloudtrail.Content, err error) {
+	z, err := zip.NewReader(in, in.Size())
+	if err != nil {
+		return total, w.reject(ctx, &cloudtrail.RecordError{Size: in.Size(), Err: fmt.Errorf("read zip: %w", err)})
+	}
+	for _, f := range z.File {
+		if f.FileInfo().IsDir() {
+			continue
+		}
+		m, err := f.Open()
+		if err != nil {
+			if err := w.reject(ctx, &cloudtrail.RecordError{Index: w.base, Err: fmt.Errorf("read zip member: %w", err)}); err != nil {
+				return total, err
+			}
+			continue
+		}
+		c, err := w.decode(ctx, m)
+		m.Close()
+		var fault *readError
+		if errors.As(err, &fault) {
+			// The zip's own checksums and lengths: a fault of the object.
+			err = w.reject(ctx, &cloudtrail.RecordError{Index: w.base, Err: fmt.Errorf("read zip member: %w", fault.err)})
+		}
+		if err != nil {
+			return total, err
+		}
+		total.Records += c.Records
+		total.Rejected += c.Rejected
+		total.Envelopes += c.Envelopes
+		total.Digests += c.Digests
+		total.Foreign += c.Foreign
+		total.Bytes += c.Bytes
+		w.base += c.Records + c.Rejected
+	}
+	return total, nil
+}
+
+// decode adds the records of one text.
+func (w *worker) decode(ctx context.Context, in io.Reader) (cloudtrail.Content, error) {
+	w.dec.Reset(in)
+	for n := 0; ; n++ {
+		if n%1024 == 1023 {
+			if ctx.Err() != nil {
+				return w.dec.Content(), ctx.Err()
+			}
+			w.account()
+			if err := w.b.relieve(ctx, w.w); err != nil {
+				return w.dec.Content(), err
+			}
+		}
+		rec, err := w.dec.Next()
+		if err == nil {
+			rec.Index += w.base
+			if err := w.record(ctx, rec); err != nil {
+				return w.dec.Content(), err
+			}
+			continue
+		}
+		if err == io.EOF {
+			return w.dec.Content(), nil
+		}
+		var bad *cloudtrail.RecordError
+		if !errors.As(err, &bad) {
+			return w.dec.Content(), &readError{fmt.Errorf("read: %w", err)}
+		}
+		bad.Index += w.base
+		if err := w.reject(ctx, bad); err != nil {
+			return w.dec.Content(), err
+		}
+	}
+}
+
+// account adds what this worker's records have taken to the batch's memory.
+func (w *worker) account() {
+	w.b.used.Add(int64(w.grown))
+	w.grown = 0
+}
+
+// record adds one record to its partition.
+func (w *worker) record(ctx context.Context, rec *cloudtrail.Record) error {
+	if err := w.release(ctx); err != nil {
+		return err
+	}
+	w.row.Records++
+	w.b.records.Add(1)
+	w.r.n.decoded.Add(1)
+	if rec.Aggregated {
+		w.b.aggregate(newAggregatedRow(rec, string(w.path)))
+		return nil
+	}
+	if w.row.First.IsZero() || rec.Time.Before(w.row.First) {
+		w.row.First = rec.Time
+	}
+	if rec.Time.After(w.row.Last) {
+		w.row.Last = rec.Time
+	}
+	rec.Set(cloudtrail.LeafSourceObject, w.path)
+	region := rec.Region()
+	seconds := rec.Time.Unix()
+	day := seconds / 86400
+	if seconds < 0 && seconds%86400 != 0 {
+		day--
+	}
+	if w.part == nil || day != w.day || !bytes.Equal(region, w.region) {
+		w.region = append(w.region[:0], region...)
+		w.day = day
+		w.part = w.b.partition(partitionKey{string(region), rec.Time.Format(time.DateOnly)})
+	}
+	added, grown := w.b.add(w.part, rec)
+	if !added {
+		w.r.n.duplicates.Add(1)
+	}
+	w.grown += grown
+	return nil
+}
+
+// maxHeld is how many rejections are held back until it is known whether the
+// object is CloudTrail's at all.
+const maxHeld = 16
+
+// reject notes what cannot be a row. As long as an object has shown nothing but
+// values that are no records, they are held back: it may be foreign.
+func (w *worker) reject(ctx context.Context, bad *cloudtrail.RecordError) error {
+	if !w.matters && errors.Is(bad, cloudtrail.ErrNotRecord) && len(w.held) < maxHeld {
+		copied := *bad
+		copied.Raw = bytes.Clone(bad.Raw[:min(len(bad.Raw), maxRaw)])
+		w.held = append(w.held, &copied)
+		return nil
+	}
+	if err := w.release(ctx); err != nil {
+		return err
+	}
+	w.row.Rejected++
+	return w.b.reject(ctx, string(w.path), bad)
+}
+
+// release rejects what has been held back: the object has shown that it
+// matters.
+func (w *worker) release(ctx context.Context) error {
+	w.matters = true
+	for _, bad := range w.held {
+		w.row.Rejected++
+		if err := w.b.reject(ctx, string(w.path), bad); err != nil {
+			return err
+		}
+	}
+	w.held = w.held[:0]
+	return nil
+}
+
+// judge says what the object was.
+func (w *worker) judge(ctx context.Context, o *object, c cloudtrail.Content) error {
+	// A log file of a trail that holds no records has lost them.
+	isLog := o.key.Category != "" && o.key.Category != cloudtrail.CategoryDigests && !o.key.Delivered.IsZero()
+	nothing := c.Records == 0 && w.row.Rejected == 0
+	switch {
+	case nothing && c.Digests > 0 && len(w.held) == 0:
+		w.row.Kind = "digest"
+		w.r.n.digests.Add(1)
+	case nothing && (len(w.held) > 0 || c.Foreign > 0 || c.Envelopes == 0):
+		if isLog {
+			w.r.n.objects.Add(1)
+			if len(w.held) == 0 {
+				return w.reject(ctx, &cloudtrail.RecordError{Size: o.Size, Err: errNoLog})
+			}
+			return w.release(ctx)
+		}
+		w.row.Kind = "foreign"
+		w.r.n.foreign.Add(1)
+	default:
+		w.r.n.objects.Add(1)
+		return w.release(ctx)
+	}
+	return nil
+}
+
+var errNoLog = errors.New("named as a CloudTrail log file, but has no records")
+
+// newAggregatedRow is the row of an aggregated event.
+func newAggregatedRow(rec *cloudtrail.Record, path string) aggregatedRow {
+	text := func(names ...string) string { return cloudtrail.Member(rec.Raw, names...) }
+	return aggregatedRow{
+		EventID: text("eventId"), AccountID: text("accountId"), AWSRegion: text("awsRegion"),
+		EventSource: text("eventSource"), WindowStart: text("timeWindow", "windowStart"), WindowEnd: text("timeWindow", "windowEnd"),
+		Summary: text("summary"), EventJSON: string(rec.Raw), SourceObject: path, SourceIndex: rec.Index,
+	}
+}
