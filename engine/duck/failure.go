@@ -1,0 +1,133 @@
+package duck
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/trailql/trailql/engine"
+	"github.com/trailql/trailql/engine/dialect"
+)
+
+// failure is an error that DuckDB reports, as its setting errors_as_json has it.
+type failure struct {
+	Type     string `json:"exception_type"`
+	Message  string `json:"exception_message"`
+	Subtype  string `json:"error_subtype"`
+	Position json.Number
+	Name     string // of what does not exist
+	Kind     string `json:"type"` // and what it would be
+	// Candidates are names that exist, separated by commas.
+	Candidates string
+}
+
+func (f *failure) Error() string {
+	if f.Type == "" {
+		return f.Message
+	}
+	return f.Type + ": " + f.Message
+}
+
+func readFailure(text string) *failure {
+	f := &failure{}
+	if start := strings.Index(text, "{"); start >= 0 && json.Unmarshal([]byte(text[start:]), f) == nil && f.Type != "" {
+		return f
+	}
+	return &failure{Message: text}
+}
+
+// classify turns what stopped a query into an error of the engine's contract.
+// shift is what this package put before the statement, in bytes.
+func classify(ctx context.Context, err error, s *dialect.Statement, shift int) error {
+	if err == nil {
+		return nil
+	}
+	// Whatever failed after the end of ctx failed because of it.
+	if ctx.Err() != nil {
+		return stopped(ctx)
+	}
+	var refused *refusal
+	if errors.As(err, &refused) {
+		e := &engine.SQLError{Kind: refused.kind, Message: refused.message, Hint: refused.hint}
+		if refused.offset >= 0 {
+			e.Line, e.Column = s.Position(refused.offset)
+		}
+		return e
+	}
+	var f *failure
+	if !errors.As(err, &f) {
+		return fmt.Errorf("run query: %w", err)
+	}
+	switch f.Type {
+	case "Out of Memory":
+		return fmt.Errorf("%w: memory: %s", engine.ErrLimit, firstLine(f.Message))
+	case "Permission":
+		e := f.sqlError(s, shift)
+		e.Kind = engine.ErrNotAllowed
+		return e
+	case "IO", "FATAL", "INTERNAL", "Connection", "INTERRUPT", "":
+		return fmt.Errorf("run query: %w", f)
+	case "Not implemented":
+		e := f.sqlError(s, shift)
+		e.Kind = engine.ErrUnsupported
+		return e
+	}
+	return f.sqlError(s, shift)
+}
+
+// stopped is the error for a context that ended.
+func stopped(ctx context.Context) error {
+	cause := context.Cause(ctx)
+	switch {
+	case errors.Is(cause, engine.ErrTimeout):
+		return cause
+	case errors.Is(cause, context.DeadlineExceeded):
+		return fmt.Errorf("%w: %w", engine.ErrTimeout, cause)
+	}
+	return fmt.Errorf("%w: %w", engine.ErrCanceled, cause)
+}
+
+func (f *failure) sqlError(s *dialect.Statement, shift int) *engine.SQLError {
+	e := &engine.SQLError{Message: f.summary()}
+	if offset, err := f.Position.Int64(); err == nil && int(offset) >= shift {
+		e.Line, e.Column = s.Position(int(offset) - shift)
+	}
+	if (f.Subtype == "COLUMN_NOT_FOUND" || f.Subtype == "MISSING_ENTRY") && f.Candidates != "" {
+		e.Hint = "did you mean " + nearest(f.Name, f.Candidates) + "?"
+	}
+	return e
+}
+
+// summary says in one line what is wrong, in the words of this program where
+// the kind of mistake is a common one.
+func (f *failure) summary() string {
+	switch {
+	case f.Subtype == "COLUMN_NOT_FOUND" && f.Name != "":
+		return fmt.Sprintf("column %q does not exist", f.Name)
+	case f.Subtype == "MISSING_ENTRY" && strings.HasSuffix(f.Kind, "Function") && f.Name != "":
+		return fmt.Sprintf("function %s does not exist", f.Name)
+	}
+	return firstLine(f.Message)
+}
+
+func nearest(name, candidates string) string {
+	best, distance := "", -1
+	for c := range strings.SplitSeq(candidates, ",") {
+		c = strings.Trim(strings.TrimSpace(c), `"`)
+		if d := editDistance(strings.ToLower(name), strings.ToLower(c)); distance < 0 || d < distance {
+			best, distance = c, d
+		}
+	}
+	return `"` + best + `"`
+}
+
+var spaces = regexp.MustCompile(`\s+`)
+
+// firstLine leaves out the long lists of alternatives that follow.
+func firstLine(message string) string {
+	line, _, _ := strings.Cut(message, "\n")
+	return strings.TrimSpace(spaces.ReplaceAllString(line, " "))
+}

@@ -1,0 +1,124 @@
+// Package engine is the contract between those who ask (query, shell, reports)
+// and those who answer (engine/duck, engine/trino). It knows neither files nor
+// catalogs.
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+)
+
+var (
+	// ErrCanceled: the caller's context was cancelled.
+	ErrCanceled = errors.New("cancelled")
+	// ErrTimeout: Limits.Timeout passed.
+	ErrTimeout = errors.New("time limit reached")
+	// ErrLimit: another limit stopped the query (rows, bytes, memory).
+	ErrLimit = errors.New("limit reached")
+	// ErrUnsupported: the statement is understood but this engine cannot run it.
+	ErrUnsupported = errors.New("not supported")
+	// ErrNotAllowed: the statement would leave the sandbox.
+	ErrNotAllowed = errors.New("not allowed")
+)
+
+// SQLError is a statement that cannot run as it is written. Its texts may quote
+// the statement and values from logs: escape them before a terminal sees them.
+type SQLError struct {
+	Line, Column int   // from 1, in characters of Query.SQL; 0 when not known
+	Kind         error // ErrNotAllowed, ErrUnsupported or nil for a mistake
+	Message      string
+	Hint         string // what to write instead; may be empty
+}
+
+func (e *SQLError) Error() string {
+	text := e.Message
+	if e.Kind != nil {
+		text = e.Kind.Error() + ": " + text
+	}
+	if e.Line > 0 {
+		text = fmt.Sprintf("line %d:%d: %s", e.Line, e.Column, text)
+	}
+	if e.Hint != "" {
+		text += " (" + e.Hint + ")"
+	}
+	return text
+}
+
+func (e *SQLError) Unwrap() error { return e.Kind }
+
+// Engine answers queries. Safe for concurrent use.
+type Engine interface {
+	// Query runs one statement on the newest snapshot. The caller closes the
+	// Result, which ctx governs until then. A statement at fault is a *SQLError.
+	Query(ctx context.Context, q Query) (*Result, error)
+	// Close frees the engine. Results must have been closed before.
+	Close() error
+}
+
+// Query is one statement with its parameters and limits.
+type Query struct {
+	SQL    string
+	Params []any // for ? and $1: nil, bool, integers, floats, string, []byte, time.Time
+	Limits Limits
+}
+
+// Limits of one query; a zero field does not limit. A limit that is reached
+// ends the batches with ErrTimeout or ErrLimit, after the rows within it.
+type Limits struct {
+	Timeout time.Duration // from Query to the last batch
+	Rows    int64         // delivered
+	Bytes   int64         // delivered, as the batches take in memory
+}
+
+// Stats of a query; complete once its batches are exhausted or it is closed.
+type Stats struct {
+	Elapsed    time.Duration
+	Rows       int64 // delivered
+	Files      int   // data files handed to the engine after pruning
+	FilesTotal int   // data files of the tables that the statement names
+	Bytes      int64 // size of Files
+	BytesTotal int64 // size of FilesTotal
+}
+
+// TypeKey is the metadata key of a schema's field under which an engine says
+// the column's SQL type in its own words, in lower case: "varchar", "json".
+const TypeKey = "sql_type"
+
+// Result is a stream of record batches. Not safe for concurrent use.
+type Result struct {
+	schema  *arrow.Schema
+	batches iter.Seq2[arrow.RecordBatch, error]
+	stats   func() Stats
+	close   func() error
+}
+
+// NewResult is for engines. closeFn is called once, however often Close is.
+func NewResult(schema *arrow.Schema, batches iter.Seq2[arrow.RecordBatch, error], stats func() Stats, closeFn func() error) *Result {
+	return &Result{schema: schema, batches: batches, stats: stats, close: closeFn}
+}
+
+// Schema describes the columns, in the order of the statement.
+func (r *Result) Schema() *arrow.Schema { return r.schema }
+
+// Batches yields the rows once. A batch, with every string and slice taken from
+// it, is valid until the next iteration; the loop ends after the first error.
+func (r *Result) Batches() iter.Seq2[arrow.RecordBatch, error] { return r.batches }
+
+// Stats reports what the query has done so far.
+func (r *Result) Stats() Stats { return r.stats() }
+
+// Close frees the result, cancelling what still runs. Closing again does
+// nothing.
+func (r *Result) Close() error {
+	if r.close == nil {
+		return nil
+	}
+	f := r.close
+	r.close = nil
+	return f()
+}

@@ -1,0 +1,323 @@
+package output
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/rivo/uniseg"
+)
+
+const (
+	minWidth     = 8  // a column is not made narrower
+	verticalRows = 20 // wide results of up to this many rows stand upright
+)
+
+// tableWriter holds the rows it will show until Close, as escaped text.
+type tableWriter struct {
+	out     io.Writer
+	o       Options
+	columns []boxColumn
+	rows    [][]cell // when there are more than MaxRows the first and the last
+	spare   []cell
+	value   []byte
+	summary Summary
+}
+
+type boxColumn struct {
+	name, kind string
+	number     bool // stands to the right
+}
+
+type cell struct {
+	text string
+	null bool // not data
+	cut  bool
+}
+
+const nullText = "NULL"
+
+func newTableWriter(w io.Writer, schema *arrow.Schema, o Options) *tableWriter {
+	t := &tableWriter{out: w, o: o}
+	t.summary.Columns = schema.NumFields()
+	for _, f := range schema.Fields() {
+		t.columns = append(t.columns, boxColumn{name: Escape(f.Name), kind: Escape(o.sqlType(f)), number: isNumber(f.Type)})
+	}
+	return t
+}
+
+func isNumber(t arrow.DataType) bool {
+	return arrow.IsInteger(t.ID()) || arrow.IsFloating(t.ID()) || arrow.IsDecimal(t.ID())
+}
+
+func (t *tableWriter) Write(batch arrow.RecordBatch) error {
+	for i := range int(batch.NumRows()) {
+		t.summary.Rows++
+		row := t.slot()
+		for n, column := range batch.Columns() {
+			row[n] = t.cell(column, i)
+		}
+	}
+	return nil
+}
+
+// slot is where the next row goes. Rows between the first and the last half are
+// forgotten.
+func (t *tableWriter) slot() []cell {
+	if t.o.MaxRows <= 0 || len(t.rows) < t.o.MaxRows {
+		t.rows = append(t.rows, make([]cell, len(t.columns)))
+		return t.rows[len(t.rows)-1]
+	}
+	last := t.rows[t.firstHalf():]
+	if len(last) == 0 {
+		if t.spare == nil {
+			t.spare = make([]cell, len(t.columns))
+		}
+		return t.spare
+	}
+	oldest := last[0]
+	copy(last, last[1:])
+	last[len(last)-1] = oldest
+	return oldest
+}
+
+func (t *tableWriter) firstHalf() int { return (t.o.MaxRows + 1) / 2 }
+
+func (t *tableWriter) cell(column arrow.Array, i int) cell {
+	if isNull(column, i) {
+		return cell{text: nullText, null: true}
+	}
+	t.value = appendText(t.value[:0], column, i)
+	if _, ok := column.(*array.Timestamp); ok {
+		t.value = bytes.Replace(t.value, []byte("T"), []byte(" "), 1)
+	}
+	text := string(t.value)
+	escaped := Escape(text)
+	if escaped != text {
+		t.summary.EscapedCells++
+	}
+	if t.o.Width > 0 { // no more of it can be shown
+		return cut(cell{text: escaped}, t.o.Width)
+	}
+	return cell{text: escaped}
+}
+
+// cut shortens a cell to a width, at the border of a character, with an ellipsis.
+func cut(c cell, width int) cell {
+	if len(c.text) <= width || uniseg.StringWidth(c.text) <= width {
+		return c
+	}
+	end, used := 0, 0
+	for g := uniseg.NewGraphemes(c.text); g.Next() && used+g.Width() < width; {
+		used += g.Width()
+		_, end = g.Positions()
+	}
+	c.text, c.cut = c.text[:end]+"…", true
+	return c
+}
+
+func (t *tableWriter) Close() (Summary, error) {
+	t.summary.RowsShown = int64(len(t.rows))
+	t.summary.ColumnsShown = len(t.columns)
+	shown := make([]int, len(t.columns))
+	for i := range shown {
+		shown[i] = i
+	}
+	widths := t.widths()
+	if t.o.Width > 0 {
+		if t.shrink(widths); total(widths) > t.o.Width {
+			if len(t.rows) <= verticalRows {
+				return t.summary, t.writeUpright()
+			}
+			shown = t.hideMiddle(widths)
+		}
+	}
+	return t.summary, t.writeBox(shown, widths)
+}
+
+// hidesRowsAt reports whether rows are left out before the one shown at i.
+func (t *tableWriter) hidesRowsAt(i int) bool {
+	return t.summary.Rows > int64(len(t.rows)) && i == t.firstHalf()
+}
+
+// widths is what each column would like to have.
+func (t *tableWriter) widths() []int {
+	widths := make([]int, len(t.columns))
+	for i, c := range t.columns {
+		widths[i] = max(uniseg.StringWidth(c.name), uniseg.StringWidth(c.kind), 1)
+	}
+	for _, row := range t.rows {
+		for i, c := range row {
+			widths[i] = max(widths[i], uniseg.StringWidth(c.text))
+		}
+	}
+	return widths
+}
+
+func total(widths []int) int {
+	sum := 1
+	for _, w := range widths {
+		sum += w + 3
+	}
+	return sum
+}
+
+// shrink narrows the widest columns until all fit, or none can be narrower.
+// Numbers stay whole: one that was cut would look like another.
+func (t *tableWriter) shrink(widths []int) {
+	for over := total(widths) - t.o.Width; over > 0; over-- {
+		widest := -1
+		for i, w := range widths {
+			if w > minWidth && !t.columns[i].number && (widest < 0 || w > widths[widest]) {
+				widest = i
+			}
+		}
+		if widest < 0 {
+			return
+		}
+		widths[widest]--
+	}
+}
+
+const hiddenColumns = -1 // stands for the columns that are left out
+
+// hideMiddle keeps as many columns from both ends as fit.
+func (t *tableWriter) hideMiddle(widths []int) []int {
+	left, right := []int{0}, []int{}
+	used := total([]int{widths[0], 1})
+	for next := 1; next < len(widths); next++ {
+		i := len(left)
+		fromRight := next%2 == 1
+		if fromRight {
+			i = len(widths) - 1 - len(right)
+		}
+		if used += widths[i] + 3; used > t.o.Width {
+			break
+		}
+		if fromRight {
+			right = append([]int{i}, right...)
+		} else {
+			left = append(left, i)
+		}
+	}
+	t.summary.ColumnsShown = len(left) + len(right)
+	return append(append(left, hiddenColumns), right...)
+}
+
+// boxPrinter prints a box line by line.
+type boxPrinter struct {
+	*tableWriter
+	buffer bytes.Buffer
+	shown  []int
+	widths []int
+}
+
+func (t *tableWriter) writeBox(shown, widths []int) error {
+	p := &boxPrinter{tableWriter: t, shown: shown, widths: widths}
+	names, kinds, more := make([]cell, len(t.columns)), make([]cell, len(t.columns)), make([]cell, len(t.columns))
+	for i, c := range t.columns {
+		names[i], kinds[i], more[i] = cell{text: c.name}, cell{text: c.kind, null: true}, cell{text: "⋮", null: true}
+	}
+	p.rule("┌", "┬", "┐")
+	p.row(names)
+	p.row(kinds)
+	p.rule("├", "┼", "┤")
+	for i, row := range t.rows {
+		if t.hidesRowsAt(i) {
+			p.row(more)
+		}
+		t.summary.CutCells += p.row(row)
+	}
+	if t.hidesRowsAt(len(t.rows)) {
+		p.row(more)
+	}
+	p.rule("└", "┴", "┘")
+	_, err := p.buffer.WriteTo(t.out)
+	return err
+}
+
+func (p *boxPrinter) rule(left, middle, right string) {
+	for i, n := range p.shown {
+		if i == 0 {
+			p.buffer.WriteString(left)
+		} else {
+			p.buffer.WriteString(middle)
+		}
+		width := 1
+		if n != hiddenColumns {
+			width = p.widths[n]
+		}
+		p.buffer.WriteString(strings.Repeat("─", width+2))
+	}
+	p.buffer.WriteString(right + "\n")
+}
+
+// row prints a line and returns how many of its cells were cut.
+func (p *boxPrinter) row(cells []cell) (cuts int64) {
+	for _, n := range p.shown {
+		p.buffer.WriteString("│ ")
+		if n == hiddenColumns {
+			p.buffer.WriteString("… ")
+			continue
+		}
+		c := cut(cells[n], p.widths[n])
+		if c.cut {
+			cuts++
+		}
+		pad := strings.Repeat(" ", max(0, p.widths[n]-uniseg.StringWidth(c.text)))
+		if p.columns[n].number {
+			p.buffer.WriteString(pad)
+		}
+		p.buffer.WriteString(p.dim(c))
+		if !p.columns[n].number {
+			p.buffer.WriteString(pad)
+		}
+		p.buffer.WriteString(" ")
+	}
+	p.buffer.WriteString("│\n")
+	return cuts
+}
+
+// dim tells what is not data from data that looks the same.
+func (t *tableWriter) dim(c cell) string {
+	if c.null && t.o.Color {
+		return "\x1b[2m" + c.text + "\x1b[0m"
+	}
+	return c.text
+}
+
+// writeUpright writes a block for each row, a line for each column.
+func (t *tableWriter) writeUpright() error {
+	names := 0
+	for _, c := range t.columns {
+		names = max(names, uniseg.StringWidth(c.name))
+	}
+	names = min(names, t.o.Width/2)
+	values := max(minWidth, t.o.Width-names-3)
+	var buffer bytes.Buffer
+	for i, row := range t.rows {
+		number := int64(i + 1)
+		if i >= t.firstHalf() { // counted from the end: rows may be left out
+			number += t.summary.Rows - int64(len(t.rows))
+		}
+		if t.hidesRowsAt(i) {
+			buffer.WriteString("⋮\n")
+		}
+		title := fmt.Sprintf("-[ RECORD %d ]", number)
+		title += strings.Repeat("─", max(0, names+1-len(title)))
+		fmt.Fprintf(&buffer, "%s┬%s\n", title, strings.Repeat("─", max(0, t.o.Width-uniseg.StringWidth(title)-1)))
+		for j, column := range t.columns {
+			name := cut(cell{text: column.name}, names).text
+			value := cut(row[j], values)
+			if value.cut {
+				t.summary.CutCells++
+			}
+			fmt.Fprintf(&buffer, "%s%s │ %s\n", name, strings.Repeat(" ", names-uniseg.StringWidth(name)), t.dim(value))
+		}
+	}
+	_, err := buffer.WriteTo(t.out)
+	return err
+}
