@@ -1,0 +1,16 @@
+//go:build !duckdb_arrow
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+)
+
+const haveDuckDB = false
+
+func runDuckDBChild(_ context.Context, _ []string, _, stderr io.Writer) int {
+	fmt.Fprintln(stderr, "error: built without DuckDB: use -tags duckdb_arrow")
+	return 2
+}

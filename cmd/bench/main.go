@@ -1,0 +1,124 @@
+// Command bench measures what it costs to turn a trail archive into Parquet:
+// gzip -dc as the yardstick, trailql convert, and DuckDB's own read_json, each
+// as a child process, in turn, on one archive. It prints a Markdown table.
+//
+//	go run -tags duckdb_arrow ./cmd/bench -dir /tmp/realistic -records 1000000 -files 1000 -trailql bin/trailql
+//
+// Run it in the repository: it makes a missing archive with cmd/trailgen.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+)
+
+// duckDBChild is the first argument of a child process that runs DuckDB.
+const duckDBChild = "duckdb-child"
+
+// options are the flags.
+type options struct {
+	dir     string
+	records int
+	files   int
+	shape   string
+	seed    int
+	trailql string
+	runs    int
+	scratch string
+	only    string
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if len(os.Args) > 1 && os.Args[1] == duckDBChild {
+		os.Exit(runDuckDBChild(ctx, os.Args[2:], os.Stdout, os.Stderr))
+	}
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run measures and returns the exit code: 0, 1 for a failure, 2 for wrong usage.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	var o options
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.StringVar(&o.dir, "dir", "", "archive `folder`; made when it does not exist")
+	flags.IntVar(&o.records, "records", 1_000_000, "records of an archive to be made")
+	flags.IntVar(&o.files, "files", 1_000, "files of an archive to be made")
+	flags.StringVar(&o.shape, "shape", "realistic", "shape of an archive to be made: realistic or tiny")
+	flags.IntVar(&o.seed, "seed", 1, "seed of an archive to be made")
+	flags.StringVar(&o.trailql, "trailql", "", "trailql `program`; without it only the others run")
+	flags.IntVar(&o.runs, "runs", 3, "rounds; the table shows medians")
+	flags.StringVar(&o.scratch, "scratch", "", "`folder` for what the converters write (default the system's)")
+	flags.StringVar(&o.only, "only", "", "comma-separated `names` of what to run: gzip, trailql, duckdb, again, find (default all)")
+	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return 0
+	} else if err != nil {
+		return 2
+	}
+	if o.dir == "" || o.runs < 1 || flags.NArg() > 0 {
+		fmt.Fprintln(stderr, "error: want -dir FOLDER, at least one run, and no other arguments")
+		return 2
+	}
+	if err := bench(ctx, o, stdout, stderr); err != nil {
+		fmt.Fprintf(stderr, "error: %v\n", err)
+		return 1
+	}
+	return 0
+}
+
+// bench makes the archive if need be, measures and prints.
+func bench(ctx context.Context, o options, stdout, stderr io.Writer) error {
+	made, err := makeArchive(ctx, o, stderr)
+	if err != nil {
+		return err
+	}
+	a, err := surveyArchive(o.dir)
+	if err != nil {
+		return err
+	}
+	candidates, err := candidates(o, a)
+	if err != nil {
+		return err
+	}
+	scratch, err := os.MkdirTemp(o.scratch, "trailql-bench-")
+	if err != nil {
+		return fmt.Errorf("make scratch folder: %w", err)
+	}
+	defer os.RemoveAll(scratch)
+	for round := range o.runs {
+		for i := range candidates {
+			c := &candidates[i]
+			m, err := c.run(ctx, scratch)
+			if err != nil {
+				return fmt.Errorf("run %s: %w", c.name, err)
+			}
+			c.measured = append(c.measured, m)
+			fmt.Fprintf(stderr, "round %d  %-9s %7.2f CPU s %7.2f s %6d MiB\n", round+1, c.name, m.cpu.Seconds(), m.wall.Seconds(), m.peak>>20)
+		}
+	}
+	return writeTable(stdout, a, candidates, commandLine(o, made))
+}
+
+// commandLine is how to repeat the measurement. It tells how the archive was
+// made only when this run made it.
+func commandLine(o options, made bool) string {
+	line := "go run -tags duckdb_arrow ./cmd/bench -dir " + o.dir
+	if made {
+		line += fmt.Sprintf(" -records %d -files %d -shape %s -seed %d", o.records, o.files, o.shape, o.seed)
+	}
+	line += fmt.Sprintf(" -runs %d", o.runs)
+	if o.trailql != "" {
+		line += " -trailql " + o.trailql
+	}
+	if o.only != "" {
+		line += " -only " + strings.ReplaceAll(o.only, " ", "")
+	}
+	return line
+}

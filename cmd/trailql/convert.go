@@ -1,0 +1,280 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/trailql/trailql/catalog"
+	"github.com/trailql/trailql/convert"
+)
+
+const defaultConvertMemory = "512MiB"
+
+type convertFlags struct {
+	accounts, regions []string
+	from, to          string
+	threads           int
+	memory            string
+	dryRun            bool
+}
+
+func newConvertCommand(a *app) *cobra.Command {
+	var f convertFlags
+	cmd := &cobra.Command{
+		Use:   "convert SRC…",
+		Short: "Convert a CloudTrail archive into the warehouse",
+		Long: `Reads the log files of a trail and adds their records to the warehouse, which
+is made if there is none. SRC is a folder, a file or a pattern; "-" reads paths
+from stdin, one a line.
+
+It may be run again at any time, on the same or a growing archive, also after it
+was killed: what is in the warehouse already is not read again, and a record is
+in the table once. What cannot be converted is a row of rejected_records, and
+the exit code is 3.
+
+--accounts, --regions, --from and --to choose log files by their paths. Files
+come up to 30 days late, so a window reads files delivered up to 31 days after
+its end and a day before its start. --to is exclusive. Files whose path does not
+say are read.`,
+		Example: `  trailql convert ~/logs/AWSLogs
+  trailql convert --regions us-east-1,eu-west-1 --from 2026-10-01 --to 2026-11-01 ~/logs/AWSLogs
+  find ~/logs -name '*.json.gz' -newer mark | trailql convert -
+  trailql convert --dry-run ~/logs/AWSLogs`,
+		Args: usageArgs(cobra.MinimumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runConvert(cmd.Context(), a, f, args)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringSliceVar(&f.accounts, "accounts", nil, "only these `ACCOUNTS` (comma-separated, repeatable)")
+	flags.StringSliceVar(&f.regions, "regions", nil, "only these `REGIONS` (comma-separated, repeatable)")
+	flags.StringVar(&f.from, "from", "", "only events from this `TIME` on: "+windowHelp)
+	flags.StringVar(&f.to, "to", "", "only events before this `TIME`: "+windowHelp)
+	flags.IntVar(&f.threads, "threads", 0, "threads to use (default all)")
+	flags.StringVar(&f.memory, "memory", defaultConvertMemory, "memory to aim at, a `SIZE`")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "say what would be read, write nothing")
+	return cmd
+}
+
+func runConvert(ctx context.Context, a *app, f convertFlags, args []string) (err error) {
+	o := convert.Options{
+		Accounts: f.accounts,
+		Regions:  f.regions,
+		Threads:  f.threads,
+		DryRun:   f.dryRun,
+		Now:      a.now,
+	}
+	if o.From, o.To, err = parseWindow(f.from, f.to); err != nil {
+		return err
+	}
+	if o.Memory, err = parseSize(f.memory); err != nil {
+		return usagef("--memory: %w", err)
+	}
+	if f.threads < 0 {
+		return usagef("--threads %d: want 1 or more", f.threads)
+	}
+	if o.Sources, err = findSources(ctx, args, a.stdin); err != nil {
+		return err
+	}
+	if f.dryRun {
+		o.Catalog, err = catalog.Open(ctx, a.warehouse, catalog.Options{Now: a.now})
+		if errors.Is(err, catalog.ErrNotExist) {
+			o.Catalog, err = nil, nil // everything is new
+		}
+	} else {
+		o.Catalog, err = catalog.Create(ctx, a.warehouse, catalog.Options{Now: a.now})
+	}
+	if err != nil {
+		return err
+	}
+	if o.Catalog != nil {
+		defer func() { err = errors.Join(err, o.Catalog.Close()) }()
+	}
+
+	screen := newProgress(a)
+	rejects := rejectLog{app: a, screen: screen}
+	o.Progress, o.Reject = screen.update, rejects.add
+	o.Waiting = func(holder string) {
+		screen.interrupt(func() { a.note("waiting for another run: %s", holder) })
+	}
+	summary, err := convert.Run(ctx, o)
+	screen.finish()
+	if err != nil {
+		return err
+	}
+	rejects.finish()
+	return a.summarize(summary, f.dryRun)
+}
+
+// findSources expands patterns, reads the list on stdin for "-", and refuses
+// what does not exist before anything is written.
+func findSources(ctx context.Context, args []string, stdin io.Reader) ([]string, error) {
+	var sources []string
+	for _, arg := range args {
+		if arg == "-" {
+			listed, err := readPaths(ctx, stdin)
+			if err != nil {
+				return nil, err
+			}
+			sources = append(sources, listed...)
+			continue
+		}
+		found, err := expandSource(arg)
+		if err != nil {
+			return nil, err
+		}
+		sources = append(sources, found...)
+	}
+	return sources, nil
+}
+
+// expandSource tries the name as it is first: archives hold names with
+// brackets and stars too.
+func expandSource(name string) ([]string, error) {
+	if strings.Contains(name, "://") {
+		return nil, usagef("source %q: only local folders and files can be converted", name)
+	}
+	_, err := os.Stat(name)
+	if err == nil {
+		return []string{name}, nil
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return nil, usageError{fmt.Errorf("read source: %w", err)}
+	}
+	found, err := filepath.Glob(name)
+	if err != nil {
+		return nil, usagef("source %q: %w", name, err)
+	}
+	if len(found) == 0 {
+		return nil, usagef("source %q: no such file or folder", name)
+	}
+	return found, nil
+}
+
+// readPaths reads one path a line, or separated by NUL as find -print0 writes
+// them.
+func readPaths(ctx context.Context, r io.Reader) ([]string, error) {
+	text, err := readAll(ctx, r)
+	if err != nil {
+		return nil, fmt.Errorf("read list of paths: %w", err)
+	}
+	separator := "\n"
+	if strings.ContainsRune(string(text), 0) {
+		separator = "\x00"
+	}
+	var paths []string
+	for name := range strings.SplitSeq(string(text), separator) {
+		if separator == "\n" {
+			name = strings.TrimSuffix(name, "\r")
+		}
+		if name == "" {
+			continue
+		}
+		if _, err := os.Stat(name); err != nil {
+			return nil, usageError{fmt.Errorf("list of paths: %w", err)}
+		}
+		paths = append(paths, name)
+	}
+	if len(paths) == 0 {
+		return nil, usagef("list of paths: no path on stdin")
+	}
+	return paths, nil
+}
+
+// readAll is io.ReadAll that gives up when ctx is done. The read itself cannot
+// be stopped: it ends with the process.
+func readAll(ctx context.Context, r io.Reader) ([]byte, error) {
+	var text []byte
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		text, err = io.ReadAll(r)
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		return text, err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// rejectLog names what is rejected as it happens, up to a bound: an archive
+// can be all wrong, and everything is in rejected_records.
+type rejectLog struct {
+	app    *app
+	screen *progress
+	count  int
+}
+
+const rejectsShown = 20
+
+func (l *rejectLog) add(object, reason string) {
+	l.screen.interrupt(func() {
+		l.count++
+		if l.count <= rejectsShown && !l.app.quiet {
+			l.app.warn("rejected %s: %s", object, reason)
+		}
+	})
+}
+
+func (l *rejectLog) finish() {
+	if more := l.count - rejectsShown; more > 0 && !l.app.quiet {
+		l.app.warn("rejected %s more", formatCount(int64(more)))
+	}
+}
+
+// summarize says what the run did. Something rejected is an error.
+func (a *app) summarize(s convert.Summary, dryRun bool) error {
+	elapsed := s.Elapsed.Round(10 * time.Millisecond)
+	if dryRun {
+		a.note("dry run: %s (%s) would be read, nothing was written", plural(s.Objects, "object"), formatBytes(s.StoredBytes))
+	} else {
+		a.note("%s from %s (%s, %s of JSON) in %v", plural(s.Records, "new record"), plural(s.Objects, "object"),
+			formatBytes(s.StoredBytes), formatBytes(s.JSONBytes), elapsed)
+		if s.Files > 0 {
+			a.note("wrote %s (%s) in %s to %s", plural(s.Files, "Parquet file"), formatBytes(s.ParquetBytes),
+				plural(s.Partitions, "partition"), a.warehouse)
+		}
+	}
+	var left []string
+	for _, c := range []struct {
+		n    int64
+		noun string
+		then string
+	}{
+		{s.Unchanged, "object", "converted before"},
+		{s.Skipped, "object", "outside the chosen accounts, regions and time"},
+		{s.Digests, "digest file", ""},
+		{s.Foreign, "foreign file", ""},
+		{s.Duplicates, "duplicate record", ""},
+		{s.Aggregated, "aggregated event", "kept in a table of their own"},
+	} {
+		if c.n > 0 {
+			left = append(left, strings.TrimSpace(plural(c.n, c.noun)+" "+c.then))
+		}
+	}
+	if len(left) > 0 {
+		a.note("also seen: %s", strings.Join(left, "; "))
+	}
+
+	var rejected []string
+	if s.Rejected > 0 {
+		rejected = append(rejected, plural(s.Rejected, "record")+" rejected")
+	}
+	if s.Unreadable > 0 {
+		rejected = append(rejected, plural(s.Unreadable, "object")+" unreadable")
+	}
+	if len(rejected) > 0 {
+		return partialError{strings.Join(rejected, ", ") + ": see SELECT * FROM rejected_records"}
+	}
+	return nil
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/trailql/trailql/catalog"
+	"github.com/trailql/trailql/convert"
+)
+
+type exportFlags struct {
+	format, container string
+	output            string
+	regions           []string
+	from, to          string
+	force             bool
+}
+
+func newExportCommand(a *app) *cobra.Command {
+	var f exportFlags
+	cmd := &cobra.Command{
+		Use:   "export -o DIR|-",
+		Short: "Write the original records back as CloudTrail log files",
+		Long: `Writes the records of the warehouse as they were delivered, equal as JSON.
+
+-o - writes JSON lines to stdout. -o DIR writes files of at most 50 MB of JSON
+under DIR/AWSLogs/CloudTrail/REGION/YYYY/MM/DD, which trailql convert and other
+readers of archives understand: with --container records as gzip files of
+{"Records":[…]}, with jsonl as gzip files of JSON lines. DIR must be new or
+empty unless --force is given; files appear there only when all are written.
+
+--regions, --from and --to choose records, by their own region and event time.
+--to is exclusive.`,
+		Example: `  trailql export -o - --regions us-east-1 | jq .eventName
+  trailql export -o october --from 2026-10-01 --to 2026-11-01`,
+		Args: usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runExport(cmd.Context(), a, f)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.format, "format", "cloudtrail", "`FORMAT` of the records: cloudtrail")
+	flags.StringVarP(&f.output, "output", "o", "", "`DIR` to write files to, or - for JSON lines on stdout (required)")
+	flags.StringVar(&f.container, "container", containerRecords, "form of the files: records or jsonl")
+	flags.StringSliceVar(&f.regions, "regions", nil, "only these `REGIONS` (comma-separated, repeatable)")
+	flags.StringVar(&f.from, "from", "", "only events from this `TIME` on: "+windowHelp)
+	flags.StringVar(&f.to, "to", "", "only events before this `TIME`: "+windowHelp)
+	flags.BoolVar(&f.force, "force", false, "write into a folder that holds something, replacing files of the same name")
+	return cmd
+}
+
+func runExport(ctx context.Context, a *app, f exportFlags) (err error) {
+	predicate := catalog.Predicate{Regions: f.regions}
+	if predicate.From, predicate.To, err = parseWindow(f.from, f.to); err != nil {
+		return err
+	}
+	switch {
+	case f.format != "cloudtrail":
+		return usagef("--format %q: only cloudtrail is known", f.format)
+	case f.container != containerRecords && f.container != containerLines:
+		return usagef("--container %q: want %s or %s", f.container, containerRecords, containerLines)
+	case f.output == "":
+		return usagef("no output given: want -o DIR or -o -")
+	}
+	c, err := a.openWarehouse(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+
+	if f.output == "-" {
+		return exportLines(ctx, a.stdout, c, predicate)
+	}
+	tree, err := newExportTree(f.output, f.container, f.force)
+	if err != nil {
+		return err
+	}
+	defer tree.discard()
+	err = convert.Export(ctx, convert.ExportOptions{Catalog: c, Predicate: predicate, Write: tree.write})
+	if err != nil {
+		return err
+	}
+	if err := tree.publish(); err != nil {
+		return err
+	}
+	a.note("wrote %s in %s to %s", plural(tree.records, "record"), plural(tree.files, "file"), f.output)
+	return nil
+}
+
+func exportLines(ctx context.Context, w io.Writer, c *catalog.Catalog, p catalog.Predicate) error {
+	out := bufio.NewWriterSize(w, 1<<20)
+	err := convert.Export(ctx, convert.ExportOptions{Catalog: c, Predicate: p, Write: func(_, _ string, record []byte) error {
+		if _, err := out.Write(record); err != nil {
+			return err
+		}
+		return out.WriteByte('\n')
+	}})
+	return errors.Join(err, out.Flush())
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const (
+	module         = "github.com/trailql/trailql"
+	repositoryRoot = "../.."
+)
+
+// allowedImports are the edges between our packages, tests left out. "x/..."
+// stands for x and everything below it. A new edge is a decision: add it here.
+var allowedImports = map[string][]string{
+	"catalog":             {"catalog/storage"},
+	"catalog/storage":     {},
+	"convert":             {"convert/...", "catalog", "catalog/storage"},
+	"convert/cloudtrail":  {},
+	"engine":              {},
+	"engine/dialect":      {"engine"},
+	"engine/duck":         {"engine", "engine/dialect", "catalog"},
+	"engine/output":       {},
+	"cmd/trailql":         {"catalog", "convert", "convert/cloudtrail", "engine", "engine/dialect", "engine/duck", "engine/output"},
+	"cmd/trailgen":        {},
+	"cmd/bench":           {},
+	"catalog/storage/...": {"catalog/storage"},
+	"convert/...":         {"convert/cloudtrail"},
+}
+
+// restricted modules are imported only where the list says, tests included.
+var restrictedModules = map[string][]string{
+	"github.com/duckdb/":           {"engine/duck", "cmd/bench"}, // cmd/bench compares with it
+	"github.com/apache/iceberg-go": {"catalog", "convert/...", "engine/duck"},
+	"github.com/spf13/":            {"cmd/trailql"},
+	"github.com/c-bata/":           {"repl/..."},
+}
+
+// TestImports reads the files instead of asking the go command: its answer
+// would be cached, and would depend on build tags.
+func TestImports(t *testing.T) {
+	packages := 0
+	seen := map[string]bool{}
+	err := filepath.WalkDir(repositoryRoot, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if base := d.Name(); name != repositoryRoot && (strings.HasPrefix(base, ".") || base == "testdata" || base == "bin") {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(name, ".go") {
+			return nil
+		}
+		folder, err := filepath.Rel(repositoryRoot, filepath.Dir(name))
+		if err != nil {
+			return err
+		}
+		pkg := filepath.ToSlash(folder)
+		if !seen[pkg] {
+			seen[pkg] = true
+			packages++
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, spec := range file.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			checkImport(t, name, pkg, imported)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if packages < 5 {
+		t.Errorf("only %d packages found below %s", packages, repositoryRoot)
+	}
+}
+
+func checkImport(t *testing.T, file, pkg, imported string) {
+	t.Helper()
+	for prefix, users := range restrictedModules {
+		if strings.HasPrefix(imported, prefix) && !matchPackage(users, pkg) {
+			t.Errorf("%s: %s must not import %s", file, pkg, imported)
+		}
+	}
+	if imported == module {
+		t.Errorf("%s: nothing lives in the root package", file)
+	}
+	ours, ok := strings.CutPrefix(imported, module+"/")
+	if !ok || strings.HasSuffix(file, "_test.go") || ours == pkg {
+		return
+	}
+	allowed, known := allowedFor(pkg)
+	if !known {
+		t.Errorf("%s: package %s is not in allowedImports", file, pkg)
+	} else if !matchPackage(allowed, ours) {
+		t.Errorf("%s: %s must not import %s: add the edge to allowedImports if it is meant", file, pkg, ours)
+	}
+}
+
+// allowedFor finds the entry of a package: its own, or the nearest wildcard.
+func allowedFor(pkg string) ([]string, bool) {
+	if allowed, ok := allowedImports[pkg]; ok {
+		return allowed, true
+	}
+	for parent := path.Dir(pkg); parent != "."; parent = path.Dir(parent) {
+		if allowed, ok := allowedImports[parent+"/..."]; ok {
+			return allowed, true
+		}
+	}
+	return nil, false
+}
+
+func matchPackage(patterns []string, pkg string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool {
+		if parent, ok := strings.CutSuffix(p, "/..."); ok {
+			return pkg == parent || strings.HasPrefix(pkg, parent+"/")
+		}
+		return p == pkg
+	})
+}
+
+// TestAllowedImportsAreUsed keeps the map from naming packages that are gone.
+func TestAllowedImportsAreUsed(t *testing.T) {
+	for pkg := range allowedImports {
+		folder := strings.TrimSuffix(pkg, "/...")
+		if _, err := os.Stat(filepath.Join(repositoryRoot, filepath.FromSlash(folder))); err != nil {
+			t.Errorf("allowedImports names %s: %v", pkg, err)
+		}
+	}
+}

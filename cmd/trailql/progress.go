@@ -1,0 +1,164 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"golang.org/x/term"
+
+	"github.com/trailql/trailql/convert"
+)
+
+const (
+	liveDelay     = 400 * time.Millisecond // shorter runs draw nothing
+	liveInterval  = 100 * time.Millisecond
+	plainInterval = 10 * time.Second
+	clearLine     = "\r\x1b[K"
+)
+
+// progress shows how far a conversion is: one line that is redrawn on a
+// terminal, a line now and then anywhere else. It owns the screen as long as
+// it lives: what others have to say goes through interrupt. Safe for
+// concurrent use.
+type progress struct {
+	mu      sync.Mutex
+	out     io.Writer
+	width   func() int // columns; nil: not a terminal
+	now     func() time.Time
+	drawn   bool
+	phase   string
+	started time.Duration // of the phase
+	shown   time.Duration // last output
+}
+
+// newProgress chooses the form by what stderr is.
+func newProgress(a *app) *progress {
+	if a.quiet {
+		return &progress{out: io.Discard, now: a.now}
+	}
+	p := &progress{out: a.stderr, now: a.now}
+	file, ok := a.stderr.(*os.File)
+	if ok && term.IsTerminal(int(file.Fd())) && os.Getenv("TERM") != "dumb" && os.Getenv("CI") == "" {
+		p.width = func() int {
+			columns, _, err := term.GetSize(int(file.Fd()))
+			if err != nil || columns <= 0 {
+				return 80
+			}
+			return columns
+		}
+	}
+	return p
+}
+
+// update is convert's callback.
+func (p *progress) update(s convert.Progress) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	entered := s.Phase != p.phase
+	if entered {
+		p.phase, p.started = s.Phase, s.Elapsed
+	}
+	if p.width == nil {
+		if !entered && s.Elapsed-p.shown < plainInterval {
+			return
+		}
+		p.shown = s.Elapsed
+		fmt.Fprintf(p.out, "%s %s\n", p.now().UTC().Format(time.RFC3339), p.describe(s))
+		return
+	}
+	if s.Elapsed < liveDelay || p.drawn && s.Elapsed-p.shown < liveInterval {
+		return
+	}
+	p.shown, p.drawn = s.Elapsed, true
+	fmt.Fprint(p.out, clearLine, cut(p.describe(s), p.width()-1))
+}
+
+// interrupt lets say write to the same screen.
+func (p *progress) interrupt(say func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.erase()
+	say()
+}
+
+// finish leaves the screen to others.
+func (p *progress) finish() {
+	p.interrupt(func() {})
+}
+
+func (p *progress) erase() {
+	if p.drawn {
+		fmt.Fprint(p.out, clearLine)
+		p.drawn = false
+	}
+}
+
+func (p *progress) describe(s convert.Progress) string {
+	var parts []string
+	add := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
+
+	done, total := s.Bytes, s.BytesTotal
+	if total == 0 {
+		done, total = s.Objects, s.ObjectsTotal
+	}
+	switch {
+	case s.ObjectsTotal > 0:
+		add("%s/%s objects", formatCount(s.Objects), formatCount(s.ObjectsTotal))
+	case s.Objects > 0:
+		add("%s", plural(s.Objects, "object"))
+	}
+	if s.Records > 0 {
+		add("%s", plural(s.Records, "record"))
+	}
+	elapsed := s.Elapsed - p.started
+	if s.JSONBytes > 0 {
+		add("%s", formatBytes(s.JSONBytes))
+		if elapsed >= time.Second {
+			add("%s/s", formatBytes(int64(float64(s.JSONBytes)/elapsed.Seconds())))
+		}
+	}
+	if s.Rejected > 0 {
+		add("%s rejected", formatCount(s.Rejected))
+	}
+	if left, ok := remaining(elapsed, done, total); ok {
+		add("%s left", left)
+	}
+	line := s.Phase
+	if p.width != nil && total > 0 {
+		line = fmt.Sprintf("%-7s %s", s.Phase, bar(done, total, 12))
+	}
+	if len(parts) > 0 {
+		line += " " + strings.Join(parts, " · ")
+	}
+	return line
+}
+
+// remaining extrapolates once there is something to extrapolate from.
+func remaining(elapsed time.Duration, done, total int64) (time.Duration, bool) {
+	if elapsed < 2*time.Second || done <= 0 || done >= total {
+		return 0, false
+	}
+	left := time.Duration(float64(elapsed) * float64(total-done) / float64(done))
+	return left.Round(time.Second), true
+}
+
+func bar(done, total int64, cells int) string {
+	full := int(float64(cells) * float64(min(done, total)) / float64(total))
+	return "▕" + strings.Repeat("█", full) + strings.Repeat("░", cells-full) + "▏"
+}
+
+// cut shortens a line of single-width characters.
+func cut(line string, columns int) string {
+	if columns < 0 {
+		columns = 0
+	}
+	if utf8.RuneCountInString(line) <= columns {
+		return line
+	}
+	return string([]rune(line)[:columns])
+}

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/rivo/uniseg"
+
+	"github.com/trailql/trailql/engine"
+	"github.com/trailql/trailql/engine/dialect"
+	"github.com/trailql/trailql/engine/output"
+)
+
+// sqlSource is where statements come from: a text, or a file ("-" is stdin).
+type sqlSource struct{ sql, file string }
+
+// sourceFlag keeps -c and -f in the order of the command line.
+type sourceFlag struct {
+	sources *[]sqlSource
+	isFile  bool
+}
+
+func (s sourceFlag) String() string { return "" }
+func (s sourceFlag) Type() string   { return "text" }
+
+func (s sourceFlag) Set(v string) error {
+	if s.isFile {
+		*s.sources = append(*s.sources, sqlSource{file: v})
+	} else {
+		*s.sources = append(*s.sources, sqlSource{sql: v})
+	}
+	return nil
+}
+
+// sqlStatement is one statement and the script that it stands in.
+type sqlStatement struct {
+	sql    string
+	offset int // in the script, in bytes
+	script string
+	file   string // of the script; "" for the command line
+}
+
+// maxScript is far above what people write; it keeps a wrong file from filling
+// the memory.
+const maxScript = 16 << 20
+
+func readStatements(stdin io.Reader, sources []sqlSource) ([]sqlStatement, error) {
+	var statements []sqlStatement
+	for _, source := range sources {
+		script, err := source.read(stdin)
+		if err != nil {
+			return nil, err
+		}
+		whole := sqlStatement{sql: script, script: script, file: source.file}
+		parts, err := dialect.Split(script)
+		if err != nil {
+			return nil, whole.locate(err)
+		}
+		for _, p := range parts {
+			statements = append(statements, sqlStatement{sql: p.SQL, offset: p.Offset, script: script, file: source.file})
+		}
+	}
+	if len(statements) == 0 {
+		return nil, usagef("no statement in the SQL given")
+	}
+	return statements, nil
+}
+
+func (s sqlSource) read(stdin io.Reader) (string, error) {
+	if s.file == "" {
+		return s.sql, nil
+	}
+	in := stdin
+	if s.file != "-" {
+		file, err := os.Open(s.file)
+		if err != nil {
+			return "", usagef("read SQL: %w", err)
+		}
+		defer file.Close()
+		in = file
+	}
+	text, err := io.ReadAll(io.LimitReader(in, maxScript+1))
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("read SQL: %w", err)
+	case len(text) > maxScript:
+		return "", usagef("read SQL: %s is larger than %s", s.file, formatBytes(maxScript))
+	}
+	return strings.TrimPrefix(string(text), "\ufeff"), nil
+}
+
+// locate turns a place in the statement into one in its script, and adds the
+// line of the script with a caret below the place.
+func (s sqlStatement) locate(err error) error {
+	line, column := 0, 0
+	var e *engine.SQLError
+	var d *dialect.Error
+	switch {
+	case errors.As(err, &e):
+		e = new(*e) // the engine's own is not ours to change
+	case errors.As(err, &d):
+		e = &engine.SQLError{Line: d.Line, Column: d.Column, Message: d.Message, Hint: d.Hint}
+	default:
+		return err
+	}
+	if e.Line > 0 {
+		line, column = dialect.Position(s.script, s.offset)
+		if e.Line == 1 {
+			e.Column += column - 1
+		}
+		e.Line += line - 1
+	}
+	return statementError{problem: e, file: s.file, lines: excerpt(s.script, e.Line, e.Column)}
+}
+
+// statementError is an SQLError placed in its script.
+type statementError struct {
+	problem *engine.SQLError
+	file    string
+	lines   []string
+}
+
+func (e statementError) Error() string {
+	if e.file != "" && e.file != "-" {
+		return e.file + ": " + e.problem.Error()
+	}
+	return e.problem.Error()
+}
+
+func (e statementError) Unwrap() error   { return e.problem }
+func (e statementError) Lines() []string { return e.lines }
+
+// excerptWidth is how much of a long line is shown, in characters.
+const excerptWidth = 100
+
+// excerpt is a line of a script and a line with a caret below the column.
+func excerpt(script string, line, column int) []string {
+	all := strings.Split(script, "\n")
+	if line < 1 || line > len(all) || column < 1 {
+		return nil
+	}
+	text := []rune(strings.TrimRight(all[line-1], "\r"))
+	at := min(column-1, len(text))
+	start, end := 0, len(text)
+	if len(text) > excerptWidth {
+		start = max(0, at-excerptWidth/2)
+		end = min(len(text), start+excerptWidth)
+	}
+	visible := func(r []rune) string { return output.Escape(strings.ReplaceAll(string(r), "\t", " ")) }
+	before, after := visible(text[start:at]), visible(text[at:end])
+	caret := strings.Repeat(" ", uniseg.StringWidth(before)) + strings.Repeat("^", wordWidth(after))
+	return []string{before + after, caret}
+}
+
+// wordWidth is how many carets to draw: as many as the word there is wide.
+func wordWidth(s string) int {
+	n := strings.IndexFunc(s, func(r rune) bool {
+		return !(r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z')
+	})
+	if n < 0 {
+		n = utf8.RuneCountInString(s)
+	}
+	return max(1, n)
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// app is what every command is given: the streams of the program and the flags
+// that mean the same everywhere.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	warehouse      string // path, settled before a command runs
+	quiet          bool
+	now            func() time.Time
+}
+
+// run executes one command line and returns its exit code. Results go to
+// a.stdout, everything else to a.stderr.
+func run(ctx context.Context, args []string, a *app) (code int) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			code = a.crashed(cause, args)
+		}
+	}()
+	root := newRootCommand(a)
+	root.SetArgs(args)
+	return a.report(ctx, root.ExecuteContext(ctx))
+}
+
+func newRootCommand(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "trailql COMMAND",
+		Short: "SQL over AWS CloudTrail archives",
+		Long: `trailql turns a CloudTrail archive into a warehouse (an Apache Iceberg table
+over Parquet files) and answers Athena-like SQL on it, on this machine.`,
+		Example: `  trailql convert ~/logs/AWSLogs
+  trailql query "SELECT eventname, count(*) n FROM cloudtrail_logs GROUP BY 1 ORDER BY n DESC LIMIT 10"
+  trailql status`,
+		SilenceErrors: true, // report prints them
+		SilenceUsage:  true,
+		PersistentPreRun: func(*cobra.Command, []string) {
+			a.findWarehouse()
+		},
+	}
+	root.SetIn(a.stdin)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usagef("%w (see %s --help)", err, cmd.CommandPath())
+	})
+	flags := root.PersistentFlags()
+	flags.StringVar(&a.warehouse, "warehouse", a.warehouse, "warehouse `DIR` (default $"+warehouseVariable+" or trailql/warehouse in the user's data folder)")
+	flags.BoolVarP(&a.quiet, "quiet", "q", a.quiet, "no progress and no notes")
+	root.AddCommand(
+		newConvertCommand(a),
+		newQueryCommand(a),
+		newStatusCommand(a),
+		newExportCommand(a),
+		newVersionCommand(a),
+	)
+	root.SetHelpCommand(newHelpCommand(root))
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.HasSubCommands() {
+			requireCommand(a, cmd)
+		}
+	}
+	requireCommand(a, root)
+	return root
+}
+
+// requireCommand makes a group of commands without one of them an error of
+// usage; cobra would print help and succeed.
+func requireCommand(a *app, group *cobra.Command) {
+	group.DisableFlagsInUseLine = true
+	group.SuggestionsMinimumDistance = 2
+	group.Args = knownCommand
+	group.RunE = func(cmd *cobra.Command, _ []string) error {
+		cmd.SetOut(a.stderr)
+		if err := cmd.Help(); err != nil {
+			return err
+		}
+		return usagef("no command given")
+	}
+}
+
+func newHelpCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Explain a command",
+		RunE: func(_ *cobra.Command, args []string) error {
+			cmd, rest, err := root.Find(args)
+			if err != nil || len(rest) > 0 {
+				return usagef("no help for %q (see trailql --help)", strings.Join(args, " "))
+			}
+			cmd.InitDefaultHelpFlag()
+			return cmd.Help()
+		},
+	}
+}
+
+// knownCommand refuses what is left of the arguments when no command matched.
+func knownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		return usagef("unknown command %q (did you mean %q?)", args[0], near[0])
+	}
+	return usagef("unknown command %q (see %s --help)", args[0], cmd.CommandPath())
+}
+
+// usageArgs makes a failed check of the arguments an error of usage.
+func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return usagef("%w (see %s --help)", err, cmd.CommandPath())
+		}
+		return nil
+	}
+}
