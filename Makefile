@@ -1,0 +1,60 @@
+# make help says what there is.
+
+TAGS     := duckdb_arrow
+LINT     := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+DEMO     := .demo
+BENCH    ?= .bench
+FUZZTIME ?= 10s
+VERSION  ?= devel
+
+.PHONY: help build demo quick test race lint fuzz bench golden ci clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## bin/trailql
+	go build -tags $(TAGS) -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/trailql ./cmd/trailql
+
+demo: build ## convert the sample archive and query it
+	rm -rf $(DEMO)
+	bin/trailql convert --warehouse $(DEMO) testdata/sample
+	bin/trailql query --warehouse $(DEMO) --format table \
+	  "SELECT eventsource, count(*) AS events, count(errorcode) AS errors FROM cloudtrail_logs GROUP BY eventsource ORDER BY events DESC LIMIT 8"
+	bin/trailql query --warehouse $(DEMO) --format table \
+	  "SELECT eventtime, eventname, useridentity.type AS who, sourceipaddress FROM cloudtrail_logs WHERE errorcode = 'AccessDenied' ORDER BY eventtime LIMIT 8"
+	bin/trailql query --warehouse $(DEMO) \
+	  "SELECT * WHERE eventsource='s3.amazonaws.com' LIMIT 5"
+	bin/trailql status --warehouse $(DEMO)
+
+quick: ## tests without the query engine, seconds
+	CGO_ENABLED=0 go test ./...
+
+test: ## all tests
+	go test -tags $(TAGS) ./...
+
+race: ## the tests of what runs concurrently, with the race detector
+	go test -race ./catalog/... ./convert/...
+
+lint: ## gofmt, go vet, golangci-lint
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt -w $$unformatted"; exit 1; }
+	go vet -tags $(TAGS) ./...
+	go run $(LINT) run
+
+fuzz: ## every fuzz target for FUZZTIME
+	@grep -rEo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' . | while IFS=: read -r file target; do \
+	  echo "$$(dirname $$file) $${target#func }"; \
+	  go test -tags $(TAGS) -run '^$$' -fuzz "^$${target#func }\$$" -fuzztime $(FUZZTIME) "$$(dirname $$file)" || exit 1; \
+	done
+
+bench: ## conversion against gzip -dc and DuckDB, see docs/benchmarks.md
+	go run -tags $(TAGS) ./cmd/bench -dir $(BENCH)
+
+golden: ## rewrite golden files; look at the diff
+	@for package in $$(grep -rl --include='*_test.go' 'flag.Bool("update"' . | xargs -r -n1 dirname | sort -u); do \
+	  go test -tags $(TAGS) "$$package" -update || exit 1; \
+	done
+
+ci: lint test race ## what has to pass before a merge
+
+clean: ## what make has made
+	rm -rf bin $(DEMO) $(BENCH)
