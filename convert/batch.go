@@ -1,9 +1,11 @@
 package convert
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,8 +20,11 @@ const (
 	// maxRaw is how much text of a rejected record is kept.
 	maxRaw = 1 << 20
 	// Rows of the small tables are written out when they get many.
-	maxLedgerRows    = 20_000
-	maxRejectedBytes = 16 << 20
+	maxLedgerRows      = 20_000
+	maxRejectedBytes   = 16 << 20
+	maxAggregatedBytes = 16 << 20
+	// maxBatchFiles bounds what a batch has to remember.
+	maxBatchFiles = 2000
 )
 
 // batch collects what one commit makes visible. Its methods are safe for
@@ -37,10 +42,15 @@ type batch struct {
 	ledger     []ledgerRow
 	rejected   []rejectedRow
 	aggregated []aggregatedRow
-	rawBytes   int
+	rawBytes   int // of rejected
+	eventBytes int // of aggregated
 
 	used    atomic.Int64 // bytes in sets
 	records atomic.Int64
+	files   atomic.Int64
+
+	relieving sync.Mutex
+	victims   []*partition // to be written to make room, in this order
 
 	// loading admits one reader of row groups, which are large.
 	loading sync.Mutex
@@ -116,39 +126,74 @@ func (b *batch) newSet(key partitionKey) *rowset.Set {
 	return s
 }
 
-// relieve writes partitions out until the sets are within the budget. It takes
-// the one that has waited longest, unless that is too small to be worth a file.
+// relieve writes partitions out when the sets are over the budget, until they
+// are well below it: those first that have waited longest, as they are probably
+// complete.
 func (b *batch) relieve(ctx context.Context, w *rowset.Writer) error {
-	for b.used.Load() > b.budget {
-		b.mu.Lock()
-		var victim, largest *partition
-		var most int
-		for _, p := range b.partitions {
-			p.mu.Lock()
-			size := 0
-			if p.set != nil {
-				size = p.set.Size()
-			}
-			p.mu.Unlock()
-			if size > most {
-				largest, most = p, size
-			}
-			if int64(size) >= b.budget/16 && (victim == nil || p.used < victim.used) {
-				victim = p
-			}
+	if b.used.Load() <= b.budget {
+		return nil
+	}
+	for b.used.Load() > b.budget/4*3 {
+		p := b.nextWaiting()
+		if p == nil {
+			return nil // others are writing the rest
 		}
-		b.mu.Unlock()
-		if victim == nil {
-			victim = largest
-		}
-		if victim == nil {
-			return nil // others are writing
-		}
-		if err := b.flush(ctx, w, victim); err != nil {
+		if err := b.flush(ctx, w, p); err != nil {
 			return err
 		}
 	}
+	b.relieving.Lock()
+	defer b.relieving.Unlock()
+	b.victims = nil // by the next time others will have waited longer
 	return nil
+}
+
+// nextWaiting hands out the partitions to write, each to one worker.
+func (b *batch) nextWaiting() *partition {
+	b.relieving.Lock()
+	defer b.relieving.Unlock()
+	if len(b.victims) == 0 {
+		b.victims = b.waiting()
+	}
+	if len(b.victims) == 0 {
+		return nil
+	}
+	p := b.victims[0]
+	b.victims = b.victims[1:]
+	return p
+}
+
+// waiting is the partitions with rows, the longest unused first; those that are
+// too small to be worth a file come behind the others.
+func (b *batch) waiting() []*partition {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	type candidate struct {
+		*partition
+		size int
+	}
+	var all []candidate
+	total := 0
+	for _, p := range b.partitions {
+		p.mu.Lock()
+		if p.set != nil {
+			all = append(all, candidate{p, p.set.Size()})
+			total += p.set.Size()
+		}
+		p.mu.Unlock()
+	}
+	worth := total / (2 * max(1, len(all)))
+	slices.SortFunc(all, func(x, y candidate) int {
+		if (x.size < worth) != (y.size < worth) {
+			return cmp.Compare(y.size, x.size)
+		}
+		return cmp.Compare(x.used, y.used)
+	})
+	out := make([]*partition, len(all))
+	for i, c := range all {
+		out[i] = c.partition
+	}
+	return out
 }
 
 // flush writes what a partition holds as a data file.
@@ -181,10 +226,16 @@ func (b *batch) flush(ctx context.Context, w *rowset.Writer, p *partition) error
 		return err
 	}
 	p.files = append(p.files, pendingFile{DataFile: f, identities: s.Identities(), first: m.First, last: m.Last})
+	b.files.Add(1)
 	b.mu.Lock()
 	b.added[LogsTable] = append(b.added[LogsTable], f)
 	b.mu.Unlock()
 	return nil
+}
+
+// full says that it is time to commit.
+func (b *batch) full() bool {
+	return b.records.Load() >= b.r.o.batchRecords || b.files.Load() >= maxBatchFiles
 }
 
 // writeSet writes a set as a data file of cloudtrail_logs.
@@ -210,8 +261,8 @@ func (r *run) writeSet(ctx context.Context, batch string, w *rowset.Writer, s *r
 	}, m, nil
 }
 
-// reject notes what cannot be a row.
-func (b *batch) reject(ctx context.Context, path string, bad *cloudtrail.RecordError) error {
+// newRejectedRow is the row of what cannot be a row of its own table.
+func newRejectedRow(path string, bad *cloudtrail.RecordError) rejectedRow {
 	raw, encoding := bad.Raw[:min(len(bad.Raw), maxRaw)], "utf-8"
 	text := string(raw)
 	for n := 0; n < utf8.UTFMax && len(raw) < len(bad.Raw) && !utf8.ValidString(text); n++ {
@@ -220,24 +271,18 @@ func (b *batch) reject(ctx context.Context, path string, bad *cloudtrail.RecordE
 	if !utf8.ValidString(text) {
 		text, encoding = base64.StdEncoding.EncodeToString(raw), "base64"
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.r.n.rejected.Add(1)
-	if b.r.o.Reject != nil {
-		b.r.o.Reject(path, bad.Error())
-	}
-	b.rejected = append(b.rejected, rejectedRow{
+	return rejectedRow{
 		Object: path, Index: bad.Index, Offset: bad.Offset, Size: bad.Size,
-		Reason: bad.Err.Error(), Raw: text, Encoding: encoding, Rejected: b.r.o.Now().UTC(), Batch: b.id,
-	})
-	b.rawBytes += len(text)
-	if b.rawBytes > maxRejectedBytes {
-		return b.writeRejected(ctx)
+		Reason: bad.Err.Error(), Raw: text, Encoding: encoding,
 	}
-	return nil
 }
 
-func (b *batch) converted(ctx context.Context, row ledgerRow) error {
+// converted notes that an object has been read to its end, and what was
+// rejected in it.
+func (b *batch) converted(ctx context.Context, row ledgerRow, rejected []rejectedRow) error {
+	if err := b.reject(ctx, rejected); err != nil {
+		return err
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	row.Batch, row.Converted = b.id, b.r.o.Now().UTC()
@@ -248,19 +293,58 @@ func (b *batch) converted(ctx context.Context, row ledgerRow) error {
 	return nil
 }
 
-func (b *batch) aggregate(row aggregatedRow) {
+func (b *batch) reject(ctx context.Context, rows []rejectedRow) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.r.n.rejected.Add(int64(len(rows)))
+	for i := range rows {
+		row := &rows[i]
+		if b.r.o.Reject != nil {
+			b.r.o.Reject(row.Object, fmt.Sprintf("record %d at byte %d: %s", row.Index, row.Offset, row.Reason))
+		}
+		row.Rejected, row.Batch = b.r.o.Now().UTC(), b.id
+		b.rejected = append(b.rejected, *row)
+		b.rawBytes += len(row.Raw)
+	}
+	if b.rawBytes > maxRejectedBytes {
+		return b.writeRejected(ctx)
+	}
+	return nil
+}
+
+func (b *batch) aggregate(ctx context.Context, row aggregatedRow) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.aggregated = append(b.aggregated, row)
+	b.eventBytes += len(row.EventJSON)
+	if b.eventBytes > maxAggregatedBytes {
+		return b.writeAggregated(ctx)
+	}
+	return nil
 }
 
 func (b *batch) writeLedger(ctx context.Context) error {
 	return flushRows(ctx, b, LedgerTable, &b.ledger)
 }
 
-func (b *batch) writeRejected(ctx context.Context) error {
+func (b *batch) writeRejected(ctx context.Context) (err error) {
 	b.rawBytes = 0
+	if b.rejected, err = b.newRejected(ctx, b.rejected); err != nil {
+		return err
+	}
 	return flushRows(ctx, b, RejectedTable, &b.rejected)
+}
+
+func (b *batch) writeAggregated(ctx context.Context) (err error) {
+	b.eventBytes = 0
+	if b.aggregated, err = b.newAggregated(ctx, b.aggregated); err != nil {
+		return err
+	}
+	b.r.n.aggregated.Add(int64(len(b.aggregated)))
+	return flushRows(ctx, b, AggregatedTable, &b.aggregated)
 }
 
 // flushRows writes the rows of a small table, if there are any. b.mu is held.
@@ -302,19 +386,8 @@ func (b *batch) commit(ctx context.Context, writers []*rowset.Writer) error {
 	if err != nil {
 		return err
 	}
-	if b.aggregated, err = b.r.newAggregated(ctx, b.snapshot, b.aggregated); err != nil {
-		return err
-	}
-	b.r.n.aggregated.Add(int64(len(b.aggregated)))
-	if b.rejected, err = b.newRejected(ctx); err != nil {
-		return err
-	}
-	for _, write := range []func() error{
-		func() error { return b.writeLedger(ctx) },
-		func() error { return b.writeRejected(ctx) },
-		func() error { return flushRows(ctx, b, AggregatedTable, &b.aggregated) },
-	} {
-		if err := write(); err != nil {
+	for _, write := range []func(context.Context) error{b.writeLedger, b.writeRejected, b.writeAggregated} {
+		if err := write(ctx); err != nil {
 			return err
 		}
 	}
@@ -322,9 +395,14 @@ func (b *batch) commit(ctx context.Context, writers []*rowset.Writer) error {
 	for table, files := range b.added {
 		changes[table] = catalog.Change{Add: files}
 	}
-	for key := range b.partitions {
-		b.r.touch(key)
+	if _, err = b.r.o.Catalog.Commit(ctx, catalog.Batch{ID: b.id, Changes: changes}); err != nil {
+		return err
 	}
-	_, err = b.r.o.Catalog.Commit(ctx, catalog.Batch{ID: b.id, Changes: changes})
-	return err
+	for key, p := range b.partitions {
+		if len(p.files) > 0 {
+			b.r.written[key] = true
+		}
+	}
+	b.r.n.partitions.Store(int64(len(b.r.written)))
+	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/trailql/trailql/catalog"
 	"github.com/trailql/trailql/convert/cloudtrail"
@@ -21,20 +20,10 @@ const (
 	compactRecords = 16
 )
 
-func (r *run) touch(key partitionKey) {
-	if r.touched == nil {
-		r.touched = map[partitionKey]bool{}
-	}
-	if !r.touched[key] {
-		r.touched[key] = true
-		r.n.partitions.Add(1)
-	}
-}
-
-// compact joins small files of the partitions that this run has written to, and
-// of the small tables, and drops what no reader needs any more.
+// compact joins small files of all tables, and drops what no reader needs any
+// more. It does nothing where this run has not and no other has left work.
 func (r *run) compact(ctx context.Context) error {
-	if len(r.touched) == 0 && r.n.done.Load() == 0 {
+	if r.n.done.Load() == 0 && !r.resumed {
 		return nil
 	}
 	snapshot, err := r.o.Catalog.Snapshot(ctx)
@@ -45,21 +34,22 @@ func (r *run) compact(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	files, _, err := t.Plan(ctx, catalog.Predicate{})
+	if err != nil {
+		return err
+	}
 	w, err := rowset.NewWriter()
 	if err != nil {
 		return err
 	}
 	j := joiner{r: r, w: w, changes: map[string]catalog.Change{}}
-	for key := range r.touched {
-		day, err := time.Parse(time.DateOnly, key.date)
-		if err != nil {
-			return err
-		}
-		files, _, err := t.Plan(ctx, catalog.Predicate{Regions: []string{key.region}, From: day, To: day.AddDate(0, 0, 1)})
-		if err != nil {
-			return j.abort(ctx, err)
-		}
-		if err := j.partition(ctx, key, files, r.o.Memory/4/rowMemory); err != nil {
+	partitions := map[partitionKey][]catalog.DataFile{}
+	for _, f := range files {
+		key := partitionKey{f.Partition[0], f.Partition[1]}
+		partitions[key] = append(partitions[key], f)
+	}
+	for key, files := range partitions {
+		if err := j.partition(ctx, key, files, r.o.Memory/3/rowMemory); err != nil {
 			return j.abort(ctx, err)
 		}
 	}
@@ -110,7 +100,6 @@ func (j *joiner) change(table string, remove []catalog.DataFile, add catalog.Dat
 
 // partition joins files of a partition where it has several of about one size.
 func (j *joiner) partition(ctx context.Context, key partitionKey, files []catalog.DataFile, maxRows int64) error {
-	files = slices.DeleteFunc(files, func(f catalog.DataFile) bool { return f.Partition[0] != key.region || f.Partition[1] != key.date })
 	chosen := chooseFiles(files, maxRows)
 	if len(chosen) == 0 {
 		return nil

@@ -53,7 +53,7 @@ type Progress struct {
 // Summary is what a run did. Each object is counted once: as converted,
 // unchanged, skipped, digest, foreign or unreadable.
 type Summary struct {
-	Objects    int64 // converted
+	Objects    int64 // converted; with DryRun, to be converted
 	Unchanged  int64 // in the ledger already
 	Skipped    int64 // by Accounts, Regions, From, To
 	Digests    int64 // left alone
@@ -90,7 +90,7 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 	if o.batchRecords <= 0 {
 		o.batchRecords = 4 << 20
 	}
-	r := &run{o: &o, started: o.Now()}
+	r := &run{o: &o, started: o.Now(), written: map[partitionKey]bool{}}
 	if o.DryRun {
 		err := r.list(ctx, func(context.Context, []object) error { return nil })
 		s := r.summary()
@@ -115,7 +115,8 @@ type run struct {
 	n       counters
 	phase   atomic.Pointer[string]
 	pool    rowset.Pool
-	touched map[partitionKey]bool // partitions with new files
+	written map[partitionKey]bool // partitions with new files
+	resumed bool                  // a run before this one was interrupted
 }
 
 // counters are what Progress and Summary are made of.
@@ -132,9 +133,11 @@ func (r *run) setPhase(name string) { r.phase.Store(&name) }
 func (r *run) run(ctx context.Context) error {
 	r.setPhase("list")
 	c := r.o.Catalog
-	if _, err := c.Repair(ctx); err != nil {
+	repaired, err := c.Repair(ctx)
+	if err != nil {
 		return fmt.Errorf("repair warehouse: %w", err)
 	}
+	r.resumed = repaired.Batches > 0
 	if err := c.Define(ctx, tableSpecs()...); err != nil {
 		return fmt.Errorf("define tables: %w", err)
 	}

@@ -1,9 +1,9 @@
 package convert
 
 import (
-	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/trailql/trailql/catalog"
@@ -90,87 +90,73 @@ func (b *batch) dropIn(ctx context.Context, s *rowset.Set, f catalog.DataFile, p
 	return dropped, nil
 }
 
-// newAggregated leaves out the aggregated events that are there already.
-func (r *run) newAggregated(ctx context.Context, s *catalog.Snapshot, rows []aggregatedRow) ([]aggregatedRow, error) {
-	if len(rows) == 0 {
-		return rows, nil
-	}
-	t, err := s.Table(AggregatedTable)
-	if err != nil {
-		return nil, err
-	}
+// newAggregated leaves out the aggregated events that the table, or this batch,
+// has already: those with the same id that are equal as JSON. Without an id an
+// event is told by its object and place.
+func (b *batch) newAggregated(ctx context.Context, rows []aggregatedRow) ([]aggregatedRow, error) {
 	type key struct{ id, object string }
-	identity := func(a *aggregatedRow) key {
-		if a.EventID != "" {
-			return key{id: a.EventID}
-		}
-		return key{object: fmt.Sprint(a.SourceIndex, a.SourceObject)}
-	}
-	known := map[key][][]byte{}
-	for i := range rows {
-		known[identity(&rows[i])] = nil
-	}
-	err = readRecords(ctx, r.o.Catalog, t, func(a *aggregatedRow) {
-		if there, ok := known[identity(a)]; ok {
-			known[identity(a)] = append(there, cloudtrail.Canonical([]byte(a.EventJSON)))
-		}
-	})
-	if err != nil {
-		return nil, err
-	}
-	var fresh []aggregatedRow
-next:
-	for i := range rows {
-		k, text := identity(&rows[i]), cloudtrail.Canonical([]byte(rows[i].EventJSON))
-		for _, there := range known[k] {
-			if bytes.Equal(there, text) {
-				r.n.duplicates.Add(1)
-				continue next
+	fresh, err := unseen(ctx, b, AggregatedTable, rows,
+		func(a *aggregatedRow) key {
+			if a.EventID != "" {
+				return key{id: a.EventID}
 			}
-		}
-		known[k] = append(known[k], text)
-		fresh = append(fresh, rows[i])
-	}
-	return fresh, nil
+			return key{object: fmt.Sprint(a.SourceIndex, a.SourceObject)}
+		},
+		func(a *aggregatedRow) string { return string(cloudtrail.Canonical([]byte(a.EventJSON))) })
+	b.r.n.duplicates.Add(int64(len(rows) - len(fresh)))
+	return fresh, err
 }
 
 // newRejected leaves out the rejected records that are there already: those of
 // an object that is converted again because its ETag has changed.
-func (b *batch) newRejected(ctx context.Context) ([]rejectedRow, error) {
-	if len(b.rejected) == 0 {
-		return b.rejected, nil
-	}
-	t, err := b.snapshot.Table(RejectedTable)
-	if err != nil {
-		return nil, err
+func (b *batch) newRejected(ctx context.Context, rows []rejectedRow) ([]rejectedRow, error) {
+	if !slices.ContainsFunc(rows, func(r rejectedRow) bool { return b.r.ledger.knows(r.Object) }) {
+		return rows, nil
 	}
 	type key struct {
-		object       string
-		offset, size int64
-		reason       string
+		object              string
+		index, offset, size int64
+		reason              string
 	}
-	identity := func(r *rejectedRow) key { return key{r.Object, r.Offset, r.Size, r.Reason} }
-	known := map[key][]string{}
-	for i := range b.rejected {
-		known[identity(&b.rejected[i])] = nil
+	return unseen(ctx, b, RejectedTable, rows,
+		func(r *rejectedRow) key { return key{r.Object, r.Index, r.Offset, r.Size, r.Reason} },
+		func(r *rejectedRow) string { return r.Raw })
+}
+
+// unseen are the rows of a small table that neither it nor this batch has: no
+// row there has the same identity and text.
+func unseen[T any, K comparable](ctx context.Context, b *batch, table string, rows []T, identity func(*T) K, text func(*T) string) ([]T, error) {
+	if len(rows) == 0 {
+		return rows, nil
 	}
-	err = readRecords(ctx, b.r.o.Catalog, t, func(r *rejectedRow) {
-		if there, ok := known[identity(r)]; ok {
-			known[identity(r)] = append(there, r.Raw)
-		}
-	})
+	known := map[K]map[string]bool{}
+	for i := range rows {
+		known[identity(&rows[i])] = map[string]bool{}
+	}
+	t, err := b.snapshot.Table(table)
 	if err != nil {
 		return nil, err
 	}
-	var fresh []rejectedRow
-next:
-	for i := range b.rejected {
-		for _, raw := range known[identity(&b.rejected[i])] {
-			if raw == b.rejected[i].Raw {
-				continue next
+	files, _, err := t.Plan(ctx, catalog.Predicate{})
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range slices.Concat(files, b.added[table]) {
+		err := readFile(ctx, b.r.o.Catalog, f, func(row *T) {
+			if texts := known[identity(row)]; texts != nil {
+				texts[text(row)] = true
 			}
+		})
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", f.Path, err)
 		}
-		fresh = append(fresh, b.rejected[i])
+	}
+	fresh := rows[:0]
+	for i := range rows {
+		if texts, x := known[identity(&rows[i])], text(&rows[i]); !texts[x] {
+			texts[x] = true
+			fresh = append(fresh, rows[i])
+		}
 	}
 	return fresh, nil
 }

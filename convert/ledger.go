@@ -14,12 +14,12 @@ import (
 // ledger knows which objects have been converted, as they are now. It holds a
 // hash of path and ETag of each, 16 bytes, so that ten million objects fit.
 type ledger struct {
-	seeds [2]maphash.Seed
+	seed  maphash.Seed
 	known [][2]uint64 // sorted
 }
 
 func openLedger(ctx context.Context, c *catalog.Catalog, s *catalog.Snapshot) (*ledger, error) {
-	l := &ledger{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
+	l := &ledger{seed: maphash.MakeSeed()}
 	t, err := s.Table(LedgerTable)
 	if err != nil {
 		return nil, err
@@ -98,23 +98,27 @@ func texts(chunk parquet.ColumnChunk) ([]string, error) {
 	}
 }
 
+// hash is that of the path, then that of path and ETag.
 func (l *ledger) hash(path, etag string) (h [2]uint64) {
-	for i, seed := range l.seeds {
-		var m maphash.Hash
-		m.SetSeed(seed)
-		m.WriteString(path)
-		m.WriteByte(0)
-		m.WriteString(etag)
-		h[i] = m.Sum64()
-	}
+	var m maphash.Hash
+	m.SetSeed(l.seed)
+	m.WriteString(path)
+	h[0] = m.Sum64()
+	m.WriteByte(0)
+	m.WriteString(etag)
+	h[1] = m.Sum64()
 	return h
 }
 
 // has says whether this version of the object has been converted.
 func (l *ledger) has(o *object) bool {
-	if len(l.known) == 0 {
-		return false
-	}
-	_, ok := slices.BinarySearchFunc(l.known, l.hash(o.path(), o.ETag), compareHashes)
+	_, ok := slices.BinarySearchFunc(l.known, l.hash(o.path, o.ETag), compareHashes)
 	return ok
+}
+
+// knows says whether some version of the object may have been converted.
+func (l *ledger) knows(path string) bool {
+	h := l.hash(path, "")[0]
+	i, _ := slices.BinarySearchFunc(l.known, [2]uint64{h, 0}, compareHashes)
+	return i < len(l.known) && l.known[i][0] == h
 }

@@ -42,7 +42,7 @@ func tasks(objects []object) [][]object {
 
 // convert converts objects, in as many batches as they need.
 func (r *run) convert(ctx context.Context, objects []object) error {
-	defer debug.SetMemoryLimit(debug.SetMemoryLimit(r.o.Memory * 9 / 10))
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(r.o.Memory * 7 / 8))
 	workers := make([]*worker, r.o.Threads)
 	writers := make([]*rowset.Writer, r.o.Threads)
 	for i := range workers {
@@ -63,7 +63,7 @@ func (r *run) convert(ctx context.Context, objects []object) error {
 		err = parallel(ctx, len(workers), func(ctx context.Context, i int) error {
 			w := workers[i]
 			w.b = b
-			for ctx.Err() == nil && b.records.Load() < r.o.batchRecords {
+			for ctx.Err() == nil && !b.full() {
 				k := int(next.Add(1)) - 1
 				if k >= len(work) {
 					break
@@ -130,9 +130,12 @@ type worker struct {
 	grown   int
 	path    []byte
 	row     ledgerRow
-	base    int64                     // index of the first record of this member
+	base    int64 // index of the first record of this member
+	bad     []rejectedRow
+	badSize int
 	held    []*cloudtrail.RecordError // not yet known to be more than foreign content
-	matters bool
+	many    bool                      // there were more than held has
+	matters bool                      // what cannot be a row is a loss
 }
 
 func (w *worker) task(ctx context.Context, objects []object) error {
@@ -153,7 +156,7 @@ func (w *worker) task(ctx context.Context, objects []object) error {
 // object converts one object. An error stops the run; faults of the object do
 // not.
 func (w *worker) object(ctx context.Context, o *object) error {
-	path := o.path()
+	path := o.path
 	in, err := o.store.Open(ctx, o.Name)
 	if err != nil {
 		w.unreadable(path, err)
@@ -165,12 +168,14 @@ func (w *worker) object(ctx context.Context, o *object) error {
 		Object: path, Size: o.Size, ETag: o.ETag, Kind: "log",
 		Account: o.key.Account, Region: o.key.Region, Category: string(o.key.Category), Delivered: o.key.Delivered,
 	}
-	w.base, w.held, w.matters = 0, w.held[:0], false
+	w.base, w.matters = 0, isLog(o.key)
+	w.held, w.many = w.held[:0], false
+	w.bad, w.badSize = w.bad[:0], 0
 	w.hash.Reset()
 	content, err := w.read(ctx, in)
 	if err == nil {
 		w.row.SHA256 = hex.EncodeToString(w.hash.Sum(nil))
-		err = w.judge(ctx, o, content)
+		err = w.judge(ctx, o, in, content)
 	}
 	w.account()
 	var fault *readError
@@ -185,7 +190,7 @@ func (w *worker) object(ctx context.Context, o *object) error {
 	w.r.n.done.Add(1)
 	w.r.n.bytes.Add(o.Size)
 	w.r.n.json.Add(content.Bytes)
-	return w.b.converted(ctx, w.row)
+	return w.b.converted(ctx, w.row, w.bad)
 }
 
 func (w *worker) unreadable(path string, err error) {
@@ -203,34 +208,32 @@ func (e *readError) Unwrap() error { return e.err }
 
 // read decodes an object, or the members of a zip file, and hashes its bytes.
 func (w *worker) read(ctx context.Context, in storage.Reader) (content cloudtrail.Content, err error) {
-	// Most objects are small: one read brings them whole.
-	head := w.buf[:min(int64(len(w.buf)), in.Size())]
-	if _, err := io.ReadFull(in, head); err != nil {
+	var magic [4]byte
+	if n, err := in.ReadAt(magic[:], 0); err != nil && err != io.EOF || n == 0 && in.Size() > 0 {
 		return content, &readError{fmt.Errorf("read: %w", err)}
 	}
-	w.hash.Write(head)
-	rest := &hashingReader{r: in, h: w.hash}
-	switch {
-	case bytes.HasPrefix(head, []byte("PAR1")):
+	hashed := &hashingReader{r: in, h: w.hash}
+	switch string(magic[:]) {
+	case "PAR1":
 		content.Foreign = 1
-	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
+	case "PK\x03\x04":
 		content, err = w.zip(ctx, in)
-	case int64(len(head)) == in.Size():
-		content, err = w.decode(ctx, bytes.NewReader(head))
 	default:
-		content, err = w.decode(ctx, io.MultiReader(bytes.NewReader(head), rest))
+		content, err = w.decode(ctx, hashed)
+		if err == errHeldBack {
+			w.matters = true
+			w.hash.Reset()
+			hashed.r = io.NewSectionReader(in, 0, in.Size())
+			content, err = w.decode(ctx, hashed)
+		}
 	}
 	if err != nil {
 		return content, err
 	}
-	for {
-		// What the decoder had no use for is hashed all the same.
-		if _, err := rest.Read(w.buf); err == io.EOF {
-			return content, nil
-		} else if err != nil {
-			return content, &readError{fmt.Errorf("read: %w", err)}
-		}
+	if _, err := io.Copy(w.hash, hashed.r); err != nil {
+		return content, &readError{fmt.Errorf("read: %w", err)}
 	}
+	return content, nil
 }
 
 type hashingReader struct {
@@ -244,41 +247,80 @@ func (r *hashingReader) Read(b []byte) (int, error) {
 	return n, err
 }
 
+// zip decodes the members of a zip file. A member that has nothing of
+// CloudTrail's is left alone.
 func (w *worker) zip(ctx context.Context, in storage.Reader) (total cloudtrail.Content, err error) {
-	z, err := zip.NewReader(in, in.Size())
+	stored := &faultNoter{r: in}
+	z, err := zip.NewReader(stored, in.Size())
 	if err != nil {
-		return total, w.reject(ctx, &cloudtrail.RecordError{Size: in.Size(), Err: fmt.Errorf("read zip: %w", err)})
+		return total, w.rejectZip(ctx, stored, in.Size(), err)
 	}
+	named := w.matters
 	for _, f := range z.File {
 		if f.FileInfo().IsDir() {
 			continue
 		}
-		m, err := f.Open()
-		if err != nil {
-			if err := w.reject(ctx, &cloudtrail.RecordError{Index: w.base, Err: fmt.Errorf("read zip member: %w", err)}); err != nil {
-				return total, err
-			}
-			continue
+		w.matters = named
+		c, err := w.member(ctx, f)
+		if err == errHeldBack {
+			w.matters = true
+			c, err = w.member(ctx, f)
 		}
-		c, err := w.decode(ctx, m)
-		m.Close()
 		var fault *readError
 		if errors.As(err, &fault) {
-			// The zip's own checksums and lengths: a fault of the object.
-			err = w.reject(ctx, &cloudtrail.RecordError{Index: w.base, Err: fmt.Errorf("read zip member: %w", fault.err)})
+			c.Rejected++
+			err = w.rejectZip(ctx, stored, int64(f.CompressedSize64), fault.err)
 		}
 		if err != nil {
 			return total, err
+		}
+		if !c.Relevant {
+			total.Foreign += min(c.Rejected, 1)
+			w.held, w.many = w.held[:0], false
 		}
 		total.Records += c.Records
 		total.Rejected += c.Rejected
 		total.Envelopes += c.Envelopes
 		total.Digests += c.Digests
 		total.Foreign += c.Foreign
+		total.Relevant = total.Relevant || c.Relevant
 		total.Bytes += c.Bytes
 		w.base += c.Records + c.Rejected
 	}
 	return total, nil
+}
+
+func (w *worker) member(ctx context.Context, f *zip.File) (cloudtrail.Content, error) {
+	m, err := f.Open()
+	if err != nil {
+		return cloudtrail.Content{}, &readError{err}
+	}
+	defer m.Close()
+	return w.decode(ctx, m)
+}
+
+// rejectZip rejects a zip file or a member for its own faults, such as a
+// checksum; a fault of the storage under it is none of them.
+func (w *worker) rejectZip(ctx context.Context, stored *faultNoter, size int64, err error) error {
+	if stored.err != nil {
+		return &readError{fmt.Errorf("read: %w", stored.err)}
+	}
+	w.matters = true
+	return w.reject(ctx, &cloudtrail.RecordError{Index: w.base + w.dec.Content().Records + w.dec.Content().Rejected, Size: size, Err: fmt.Errorf("read zip: %w", err)})
+}
+
+// faultNoter remembers an error of the storage.
+type faultNoter struct {
+	r   io.ReaderAt
+	err error
+}
+
+func (n *faultNoter) ReadAt(b []byte, at int64) (int, error) {
+	k, err := n.r.ReadAt(b, at)
+	if err != nil && err != io.EOF {
+		n.err = err
+	}
+	return k, err
 }
 
 // decode adds the records of one text.
@@ -310,6 +352,7 @@ func (w *worker) decode(ctx context.Context, in io.Reader) (cloudtrail.Content, 
 			return w.dec.Content(), &readError{fmt.Errorf("read: %w", err)}
 		}
 		bad.Index += w.base
+		w.matters = w.matters || w.dec.Content().Relevant
 		if err := w.reject(ctx, bad); err != nil {
 			return w.dec.Content(), err
 		}
@@ -324,15 +367,16 @@ func (w *worker) account() {
 
 // record adds one record to its partition.
 func (w *worker) record(ctx context.Context, rec *cloudtrail.Record) error {
-	if err := w.release(ctx); err != nil {
-		return err
+	if !w.matters || len(w.held) > 0 {
+		if err := w.release(ctx); err != nil {
+			return err
+		}
 	}
 	w.row.Records++
 	w.b.records.Add(1)
 	w.r.n.decoded.Add(1)
 	if rec.Aggregated {
-		w.b.aggregate(newAggregatedRow(rec, string(w.path)))
-		return nil
+		return w.b.aggregate(ctx, newAggregatedRow(rec, string(w.path)))
 	}
 	if w.row.First.IsZero() || rec.Time.Before(w.row.First) {
 		w.row.First = rec.Time
@@ -361,63 +405,88 @@ func (w *worker) record(ctx context.Context, rec *cloudtrail.Record) error {
 }
 
 // maxHeld is how many rejections are held back until it is known whether the
-// object is CloudTrail's at all.
+// object is CloudTrail's at all. If there are more, it is read again once it is.
 const maxHeld = 16
 
-// reject notes what cannot be a row. As long as an object has shown nothing but
-// values that are no records, they are held back: it may be foreign.
+var errHeldBack = errors.New("more rejections than can be held back")
+
+// reject notes what cannot be a row.
 func (w *worker) reject(ctx context.Context, bad *cloudtrail.RecordError) error {
-	if !w.matters && errors.Is(bad, cloudtrail.ErrNotRecord) && len(w.held) < maxHeld {
+	if w.matters {
+		if err := w.release(ctx); err != nil {
+			return err
+		}
+		return w.note(ctx, bad)
+	}
+	if w.many = w.many || len(w.held) == maxHeld; !w.many {
 		copied := *bad
 		copied.Raw = bytes.Clone(bad.Raw[:min(len(bad.Raw), maxRaw)])
 		w.held = append(w.held, &copied)
-		return nil
 	}
-	if err := w.release(ctx); err != nil {
-		return err
-	}
-	w.row.Rejected++
-	return w.b.reject(ctx, string(w.path), bad)
+	return nil
 }
 
 // release rejects what has been held back: the object has shown that it
 // matters.
 func (w *worker) release(ctx context.Context) error {
+	held := w.held
+	w.held = w.held[:0]
+	if w.many {
+		w.many = false
+		return errHeldBack
+	}
 	w.matters = true
-	for _, bad := range w.held {
-		w.row.Rejected++
-		if err := w.b.reject(ctx, string(w.path), bad); err != nil {
+	for _, bad := range held {
+		if err := w.note(ctx, bad); err != nil {
 			return err
 		}
 	}
-	w.held = w.held[:0]
 	return nil
 }
 
+// note keeps a rejection until the object has been read.
+func (w *worker) note(ctx context.Context, bad *cloudtrail.RecordError) error {
+	row := newRejectedRow(string(w.path), bad)
+	w.row.Rejected++
+	w.bad = append(w.bad, row)
+	if w.badSize += len(row.Raw); w.badSize > maxRejectedBytes {
+		err := w.b.reject(ctx, w.bad)
+		w.bad, w.badSize = w.bad[:0], 0
+		return err
+	}
+	return nil
+}
+
+// isLog says whether a key is that of a trail's log file. If it holds no
+// records it has lost them.
+func isLog(k cloudtrail.Key) bool {
+	return k.Category != "" && k.Category != cloudtrail.CategoryDigests && !k.Delivered.IsZero()
+}
+
 // judge says what the object was.
-func (w *worker) judge(ctx context.Context, o *object, c cloudtrail.Content) error {
-	// A log file of a trail that holds no records has lost them.
-	isLog := o.key.Category != "" && o.key.Category != cloudtrail.CategoryDigests && !o.key.Delivered.IsZero()
+func (w *worker) judge(ctx context.Context, o *object, in storage.Reader, c cloudtrail.Content) error {
 	nothing := c.Records == 0 && w.row.Rejected == 0
+	alien := len(w.held) > 0 || c.Foreign > 0 || c.Envelopes == 0
 	switch {
 	case nothing && c.Digests > 0 && len(w.held) == 0:
 		w.row.Kind = "digest"
 		w.r.n.digests.Add(1)
-	case nothing && (len(w.held) > 0 || c.Foreign > 0 || c.Envelopes == 0):
-		if isLog {
-			w.r.n.objects.Add(1)
-			if len(w.held) == 0 {
-				return w.reject(ctx, &cloudtrail.RecordError{Size: o.Size, Err: errNoLog})
-			}
-			return w.release(ctx)
-		}
+		return nil
+	case nothing && alien && !isLog(o.key):
 		w.row.Kind = "foreign"
 		w.r.n.foreign.Add(1)
-	default:
-		w.r.n.objects.Add(1)
-		return w.release(ctx)
+		return nil
+	case nothing && alien:
+		raw := make([]byte, min(in.Size(), cloudtrail.MaxRaw))
+		if _, err := in.ReadAt(raw, 0); err != nil && err != io.EOF {
+			return &readError{fmt.Errorf("read: %w", err)}
+		}
+		if err := w.note(ctx, &cloudtrail.RecordError{Size: in.Size(), Raw: raw, Err: errNoLog}); err != nil {
+			return err
+		}
 	}
-	return nil
+	w.r.n.objects.Add(1)
+	return w.release(ctx)
 }
 
 var errNoLog = errors.New("named as a CloudTrail log file, but has no records")

@@ -21,12 +21,8 @@ const segmentObjects = 250_000
 type object struct {
 	store storage.Storage
 	storage.Object
-	key cloudtrail.Key
-}
-
-// path is the object's name in the ledger: absolute, valid UTF-8.
-func (o *object) path() string {
-	return strings.ToValidUTF8(o.store.Root()+"/"+o.Name, "\uFFFD")
+	path string // in the ledger: absolute, valid UTF-8
+	key  cloudtrail.Key
 }
 
 // sources lists the objects of the given folders, files and globs.
@@ -94,7 +90,7 @@ func (s *sources) source(ctx context.Context, path string, yield func(object) er
 			return err
 		}
 	}
-	return nil
+	return ctx.Err()
 }
 
 func (s *sources) store(root string) (storage.Storage, error) {
@@ -110,7 +106,8 @@ func (s *sources) store(root string) (storage.Storage, error) {
 }
 
 func (s *sources) object(store storage.Storage, o storage.Object, yield func(object) error) error {
-	return yield(object{store: store, Object: o, key: cloudtrail.ParseKey(store.Root() + "/" + o.Name)})
+	path := store.Root() + "/" + o.Name
+	return yield(object{store: store, Object: o, path: strings.ToValidUTF8(path, "\uFFFD"), key: cloudtrail.ParseKey(path)})
 }
 
 // wanted applies the filters. What a key does not say excludes nothing.
@@ -130,10 +127,7 @@ func byPartition(objects []object) []object {
 		if c := cmp.Compare(a.key.Region, b.key.Region); c != 0 {
 			return c
 		}
-		if c := cmp.Compare(a.store.Root(), b.store.Root()); c != 0 {
-			return c
-		}
-		return cmp.Compare(a.Name, b.Name)
+		return cmp.Compare(a.path, b.path)
 	})
-	return slices.CompactFunc(objects, func(a, b object) bool { return a.store == b.store && a.Name == b.Name })
+	return slices.CompactFunc(objects, func(a, b object) bool { return a.path == b.path && a.ETag == b.ETag })
 }

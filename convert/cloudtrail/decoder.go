@@ -604,10 +604,7 @@ func (d *Decoder) rejectSkipped(err error) error {
 		if err := d.src.fault(); err != nil {
 			return err
 		}
-		err, d.closing = ErrTruncated, true
-		if d.src.err != nil {
-			err = d.src.err
-		}
+		err = d.endsWith(ErrTruncated)
 	}
 	return d.rejectText(at, size, d.skipped, err)
 }

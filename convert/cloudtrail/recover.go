@@ -10,6 +10,9 @@ import (
 // few readings.
 const searchFactor = 16
 
+// stride is how far to go on without a search when that has become too costly.
+const stride = 4 << 10
+
 // broken handles the object at d.start, which is no JSON or ends early. ok says
 // that there is a result.
 func (d *Decoder) broken(cause error) (rec *Record, err error, ok bool) {
@@ -41,11 +44,7 @@ func (d *Decoder) recover(cause error, s survey) error {
 	}
 	from := d.start
 	if from+to == d.p.end && d.eof {
-		d.closing = true // what is open stays open for the same reason
-		if d.src.err != nil {
-			cause = d.src.err
-			d.content.Relevant = true
-		}
+		cause = d.endsWith(cause)
 	}
 	if within && !s.record() {
 		// A broken container may hold whole records. One that is a record
@@ -67,18 +66,33 @@ func (d *Decoder) salvage() {
 	}
 }
 
+// endsWith says why the text ends, of which the last that is rejected reaches
+// the end for the given reason. What is open stays open for no other.
+func (d *Decoder) endsWith(cause error) error {
+	d.closing = true
+	if d.src.err == nil {
+		return cause
+	}
+	d.content.Relevant = true
+	return d.src.err
+}
+
 // stray rejects text that is no value, up to the next thing that could be one.
 func (d *Decoder) stray() error {
 	at := d.offset + int64(d.start)
+	cause := ErrStray
 	inList := false
 	if n := len(d.stack); n > 0 {
+		if c := d.p.text[d.start]; c != ']' && c != '}' {
+			cause = ErrTruncated // if it is so to the end
+		}
 		if inList = d.stack[n-1] == '['; !inList {
 			// The container itself is broken: its records may go on.
 			d.stack = d.stack[:n-1]
 		}
 	}
 	first := true
-	size, _ := d.pass(func(c byte) verge {
+	size, whole := d.pass(func(c byte) verge {
 		if !first && (c == '{' || c == '\n' || inList && (c == ',' || c == ']')) {
 			return before
 		}
@@ -88,7 +102,13 @@ func (d *Decoder) stray() error {
 	if err := d.src.fault(); err != nil {
 		return err
 	}
-	return d.rejectText(at, size, d.skipped, ErrStray)
+	switch {
+	case whole:
+		cause = ErrStray
+	case cause == ErrTruncated || d.src.err != nil:
+		cause = d.endsWith(cause)
+	}
+	return d.rejectText(at, size, d.skipped, cause)
 }
 
 // survey is what can be said of an object without understanding it.
@@ -109,7 +129,7 @@ func (s survey) record() bool { return bits.OnesCount64(s.marks) >= minMarks }
 func (d *Decoder) survey() (s survey) {
 	limit := MaxRecord
 	if d.exhausted() {
-		limit = 4 << 10
+		limit = stride
 	}
 	var open []byte
 	var inString, named bool
@@ -228,11 +248,15 @@ func (d *Decoder) nextRecord(from, limit int, members bool) int {
 	if limit >= 0 {
 		return limit
 	}
-	// Too costly: go on with the next line.
-	if k := bytes.IndexByte(p.text[d.start+from:p.end], '\n'); k >= 0 {
-		return from + k
+	for p.end-d.start < windowSize && d.more() {
 	}
-	return min(p.end-d.start, windowSize)
+	end := min(p.end-d.start, windowSize)
+	if near := min(from+stride, end); near < end {
+		if k := bytes.IndexByte(p.text[d.start+near:d.start+end], '\n'); k >= 0 {
+			return near + k
+		}
+	}
+	return end
 }
 
 // isMember says whether what begins there is the value of a member.

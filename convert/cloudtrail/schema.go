@@ -33,7 +33,10 @@ type Column struct {
 	// columns of their own.
 	From   []string
 	Fields []Column
-	Doc    string
+	// Metrics asks for counts and bounds in the table's metadata: for columns
+	// that people filter by.
+	Metrics bool
+	Doc     string
 }
 
 // Field ids of what a Resources or Map column contains, added to Column.ID.
@@ -52,13 +55,13 @@ func Columns() []Column { return columns }
 var columns = []Column{
 	{Name: "eventversion", Key: "eventVersion", ID: 1, Kind: Text},
 	{Name: "useridentity", Key: "userIdentity", ID: 2, Kind: Struct, Fields: []Column{
-		{Name: "type", Key: "type", ID: 3},
-		{Name: "principalid", Key: "principalId", ID: 4},
-		{Name: "arn", Key: "arn", ID: 5},
-		{Name: "accountid", Key: "accountId", ID: 6},
+		{Name: "type", Key: "type", ID: 3, Metrics: true},
+		{Name: "principalid", Key: "principalId", ID: 4, Metrics: true},
+		{Name: "arn", Key: "arn", ID: 5, Metrics: true},
+		{Name: "accountid", Key: "accountId", ID: 6, Metrics: true},
 		{Name: "invokedby", Key: "invokedBy", ID: 7},
-		{Name: "accesskeyid", Key: "accessKeyId", ID: 8},
-		{Name: "username", Key: "userName", ID: 9},
+		{Name: "accesskeyid", Key: "accessKeyId", ID: 8, Metrics: true},
+		{Name: "username", Key: "userName", ID: 9, Metrics: true},
 		{Name: "onbehalfof", Key: "onBehalfOf", ID: 10, Kind: Struct, Fields: []Column{
 			{Name: "userid", Key: "userId", ID: 11},
 			{Name: "identitystorearn", Key: "identityStoreArn", ID: 12},
@@ -82,29 +85,29 @@ var columns = []Column{
 			}},
 		}},
 	}},
-	{Name: "eventtime", Key: "eventTime", ID: 29, Doc: "ISO 8601 text in UTC, as in the record"},
-	{Name: "eventsource", Key: "eventSource", ID: 30},
-	{Name: "eventname", Key: "eventName", ID: 31},
-	{Name: "awsregion", Key: "awsRegion", ID: 32},
-	{Name: "sourceipaddress", Key: "sourceIPAddress", ID: 33},
+	{Name: "eventtime", Key: "eventTime", ID: 29, Metrics: true, Doc: "ISO 8601 text in UTC, as in the record"},
+	{Name: "eventsource", Key: "eventSource", ID: 30, Metrics: true},
+	{Name: "eventname", Key: "eventName", ID: 31, Metrics: true},
+	{Name: "awsregion", Key: "awsRegion", ID: 32, Metrics: true},
+	{Name: "sourceipaddress", Key: "sourceIPAddress", ID: 33, Metrics: true},
 	{Name: "useragent", Key: "userAgent", ID: 34},
-	{Name: "errorcode", Key: "errorCode", ID: 35},
+	{Name: "errorcode", Key: "errorCode", ID: 35, Metrics: true},
 	{Name: "errormessage", Key: "errorMessage", ID: 36},
 	{Name: "requestparameters", Key: "requestParameters", ID: 37, Kind: JSON},
 	{Name: "responseelements", Key: "responseElements", ID: 38, Kind: JSON},
 	{Name: "additionaleventdata", Key: "additionalEventData", ID: 39, Kind: JSON},
 	{Name: "requestid", Key: "requestID", ID: 40},
-	{Name: "eventid", Key: "eventID", ID: 41},
+	{Name: "eventid", Key: "eventID", ID: 41, Metrics: true},
 	{Name: "resources", Key: "resources", ID: 42, Kind: Resources}, // 43 element, 44..46 arn, accountid, type
-	{Name: "eventtype", Key: "eventType", ID: 47},
+	{Name: "eventtype", Key: "eventType", ID: 47, Metrics: true},
 	{Name: "apiversion", Key: "apiVersion", ID: 48},
-	{Name: "readonly", Key: "readOnly", ID: 49, Kind: Flag},
-	{Name: "recipientaccountid", Key: "recipientAccountId", ID: 50},
+	{Name: "readonly", Key: "readOnly", ID: 49, Metrics: true, Kind: Flag},
+	{Name: "recipientaccountid", Key: "recipientAccountId", ID: 50, Metrics: true},
 	{Name: "serviceeventdetails", Key: "serviceEventDetails", ID: 51, Kind: JSON},
-	{Name: "sharedeventid", Key: "sharedEventID", ID: 52},
+	{Name: "sharedeventid", Key: "sharedEventID", ID: 52, Metrics: true},
 	{Name: "vpcendpointid", Key: "vpcEndpointId", ID: 53},
 	{Name: "vpcendpointaccountid", Key: "vpcEndpointAccountId", ID: 54},
-	{Name: "eventcategory", Key: "eventCategory", ID: 55},
+	{Name: "eventcategory", Key: "eventCategory", ID: 55, Metrics: true},
 	{Name: "addendum", Key: "addendum", ID: 56, Kind: Struct, Fields: []Column{
 		{Name: "reason", Key: "reason", ID: 57},
 		{Name: "updatedfields", Key: "updatedFields", ID: 58},
@@ -119,7 +122,7 @@ var columns = []Column{
 		{Name: "clientprovidedhostheader", Key: "clientProvidedHostHeader", ID: 66},
 	}},
 
-	{Name: "managementevent", Key: "managementEvent", ID: 67, Kind: Flag},
+	{Name: "managementevent", Key: "managementEvent", ID: 67, Metrics: true, Kind: Flag},
 	{Name: "eventcontext", Key: "eventContext", ID: 68, Kind: JSON},
 	{Name: "insightdetails", Key: "insightDetails", ID: 69, Kind: JSON},
 	{Name: "sourceidentity", Key: "sourceIdentity", ID: 70, From: []string{"userIdentity", "sessionContext"}},
@@ -129,11 +132,11 @@ var columns = []Column{
 	{Name: "tlskeyexchange", Key: "keyExchange", ID: 74, From: []string{"tlsDetails"}},
 
 	{Name: "unmodeled", ID: 75, Kind: JSON, Doc: "what the other columns cannot hold: unknown members, explicit nulls, values of another type; merged over them it gives the record back"},
-	{Name: "eventtimestamp", ID: 76, Kind: Timestamp, Doc: "eventTime as a timestamp, UTC"},
-	{Name: "sourceobject", ID: 77, Doc: "the log object that the record came from"},
-	{Name: "sourceindex", ID: 78, Kind: Int, Doc: "the record's place in that object, from 0"},
-	{Name: "region", ID: 79, Doc: "partition: awsRegion, or unknown"},
-	{Name: "date", ID: 80, Doc: "partition: UTC day of eventTime, YYYY-MM-DD"},
+	{Name: "eventtimestamp", ID: 76, Metrics: true, Kind: Timestamp, Doc: "eventTime as a timestamp, UTC"},
+	{Name: "sourceobject", ID: 77, Metrics: true, Doc: "the log object that the record came from"},
+	{Name: "sourceindex", ID: 78, Metrics: true, Kind: Int, Doc: "the record's place in that object, from 0"},
+	{Name: "region", ID: 79, Metrics: true, Doc: "partition: awsRegion, or unknown"},
+	{Name: "date", ID: 80, Metrics: true, Doc: "partition: UTC day of eventTime, YYYY-MM-DD"},
 }
 
 // Names of the columns that partition and sort the table.

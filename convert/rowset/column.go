@@ -108,7 +108,7 @@ func (c *column) add(v []byte, m *memory) uint32 {
 }
 
 func (c *column) grow(m *memory) {
-	n := max(64, 4*len(c.table))
+	n := max(16, 4*len(c.table))
 	old := c.table
 	c.table = make([]uint64, n)
 	m.size += 8 * (n - len(old))

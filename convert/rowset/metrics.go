@@ -12,17 +12,18 @@ const (
 	boundChars      = 16 // in Iceberg bounds: truncate(16), Iceberg's default
 )
 
-// metrics adds a chunk to the file's metrics.
+// metrics adds a chunk to the file's metrics, for the columns that have them:
+// they stay in memory until the commit, and every reader of the table loads them.
 func (w *Writer) metrics(c physical, k *chunk) {
+	if !c.column.Metrics || c.list != nil {
+		return // Iceberg keeps no bounds inside lists and maps
+	}
 	m := &w.m
 	m.ColumnSizes[c.id] += k.meta.TotalCompressedSize
 	m.ValueCounts[c.id] += k.values
 	m.NullCounts[c.id] += k.nulls
 	if k.min == nil {
 		return
-	}
-	if c.list != nil {
-		return // Iceberg keeps no bounds inside lists and maps
 	}
 	lo, hi := bytes.Clone(k.min), bytes.Clone(k.max)
 	less := func(a, b []byte) bool { return bytes.Compare(a, b) < 0 }

@@ -1,6 +1,7 @@
 package rowset
 
 import (
+	"bufio"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -21,7 +22,8 @@ const (
 	pageRows     = 16 << 10
 )
 
-// Metrics describes a written file. Maps are keyed by Iceberg field id; bounds
+// Metrics describes a written file. Maps have the columns that
+// cloudtrail.Column.Metrics names; they are keyed by Iceberg field id; bounds
 // are in Iceberg's single-value serialisation, texts cut to 16 characters.
 type Metrics struct {
 	Rows, Bytes             int64
@@ -38,7 +40,7 @@ type Metrics struct {
 type Writer struct {
 	zstd *zstd.Encoder
 
-	out  io.Writer
+	out  *bufio.Writer
 	at   int64
 	err  error
 	file format.FileMetaData
@@ -77,13 +79,14 @@ func NewWriter() (*Writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make zstd encoder: %w", err)
 	}
-	return &Writer{zstd: enc}, nil
+	return &Writer{zstd: enc, out: bufio.NewWriterSize(nil, 128<<10)}, nil
 }
 
 // Write writes the rows of a set as one Parquet file, sorted by event time. The
 // set must have rows; it is not changed.
 func (w *Writer) Write(out io.Writer, s *Set) (Metrics, error) {
-	w.out, w.at, w.err, w.set = out, 0, nil, s
+	w.out.Reset(out)
+	w.at, w.err, w.set = 0, nil, s
 	w.m = Metrics{
 		Rows:        int64(s.Len()),
 		ColumnSizes: map[int]int64{}, ValueCounts: map[int]int64{}, NullCounts: map[int]int64{},
@@ -110,7 +113,11 @@ func (w *Writer) Write(out io.Writer, s *Set) (Metrics, error) {
 	w.footer()
 	w.m.Bytes = w.at
 	maps.DeleteFunc(w.m.UpperBounds, func(_ int, v []byte) bool { return v == nil })
-	w.set, w.out = nil, nil
+	if err := w.out.Flush(); w.err == nil {
+		w.err = err
+	}
+	w.set = nil
+	w.out.Reset(nil)
 	return w.m, w.err
 }
 

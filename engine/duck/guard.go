@@ -203,7 +203,7 @@ func (g *guard) expression(o object) error {
 	return g.children(o)
 }
 
-// from checks a source of rows. s holds what is known about the rows of s.
+// from checks a source of rows; s is what the WHERE behind it asks of them.
 func (g *guard) from(v any, s scope) error {
 	o, ok := v.(object)
 	if !ok {
