@@ -98,14 +98,22 @@ func (r *run) begin(ctx context.Context) (*batch, error) {
 func (b *batch) partition(key partitionKey) *partition {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.clock++
 	p := b.partitions[key]
 	if p == nil {
 		p = &partition{key: key}
 		b.partitions[key] = p
 	}
+	b.clock++
 	p.used = b.clock
 	return p
+}
+
+// touch says that a partition is still in use.
+func (b *batch) touch(p *partition) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.clock++
+	p.used = b.clock
 }
 
 // add takes records in; grown is by how much memory.

@@ -230,20 +230,27 @@ func (w *worker) read(ctx context.Context, in storage.Reader) (content cloudtrai
 	if err != nil {
 		return content, err
 	}
-	if _, err := io.Copy(w.hash, hashed.r); err != nil {
-		return content, &readError{fmt.Errorf("read: %w", err)}
+	if hashed.err == nil {
+		_, hashed.err = io.Copy(w.hash, hashed.r)
+	}
+	if hashed.err != nil {
+		return content, &readError{fmt.Errorf("read: %w", hashed.err)}
 	}
 	return content, nil
 }
 
 type hashingReader struct {
-	r io.Reader
-	h hash.Hash
+	r   io.Reader
+	h   hash.Hash
+	err error // of r, but for its end
 }
 
 func (r *hashingReader) Read(b []byte) (int, error) {
 	n, err := r.r.Read(b)
 	r.h.Write(b[:n])
+	if err != nil && err != io.EOF {
+		r.err = err
+	}
 	return n, err
 }
 
@@ -359,10 +366,14 @@ func (w *worker) decode(ctx context.Context, in io.Reader) (cloudtrail.Content, 
 	}
 }
 
-// account adds what this worker's records have taken to the batch's memory.
+// account adds what this worker's records have taken to the batch's memory, and
+// says that it is still at its partition.
 func (w *worker) account() {
 	w.b.used.Add(int64(w.grown))
 	w.grown = 0
+	if w.part != nil {
+		w.b.touch(w.part)
+	}
 }
 
 // record adds one record to its partition.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/parquet-go/parquet-go"
 
@@ -12,8 +13,9 @@ import (
 
 // File is a data file that this package wrote. Not safe for concurrent use.
 type File struct {
-	file   *parquet.File
-	values []parquet.Value
+	file    *parquet.File
+	columns []int // for each column of the table its place in the file, or -1
+	values  []parquet.Value
 }
 
 // Open reads the footer of a data file of the given size. The file is read from
@@ -24,10 +26,24 @@ func Open(r io.ReaderAt, size int64) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open parquet file: %w", err)
 	}
-	if got, want := len(f.Root().Columns()), len(cloudtrail.Columns()); got != want {
-		return nil, fmt.Errorf("open parquet file: %d columns, not the table's %d", got, want)
+	places := map[string]int{}
+	for i, path := range f.Schema().Columns() {
+		places[strings.Join(path, ".")] = i
 	}
-	return &File{file: f, values: make([]parquet.Value, 1024)}, nil
+	out := &File{file: f, values: make([]parquet.Value, 1024)}
+	for _, c := range plan() {
+		name := strings.Join(c.path, ".")
+		place, ok := places[name]
+		if !ok {
+			place = -1 // written before the table had the column: null
+		}
+		delete(places, name)
+		out.columns = append(out.columns, place)
+	}
+	for name := range places {
+		return nil, fmt.Errorf("open parquet file: column %s is not known: a newer trailql has written it", name)
+	}
+	return out, nil
 }
 
 // RowGroups is the number of row groups.
@@ -50,18 +66,22 @@ func (f *File) Load(group int, s *Set) error {
 		vectors[k] = make([]uint32, n*strides[k])
 	}
 	for i, c := range plan() {
+		if f.columns[i] < 0 {
+			continue
+		}
+		chunk := chunks[f.columns[i]]
 		var err error
 		switch {
 		case c.list != nil:
-			err = f.loadList(chunks[i], c, s)
+			err = f.loadList(chunk, c, s)
 		case c.column.Kind == cloudtrail.Timestamp:
-			err = f.each(chunks[i], func(v *parquet.Value) { s.micros.append(v.Int64(), &s.memory) })
+			err = f.each(chunk, func(v *parquet.Value) { s.micros.append(v.Int64(), &s.memory) })
 		case c.column.Kind == cloudtrail.Int:
-			err = f.each(chunks[i], func(v *parquet.Value) { s.index.append(v.Int64(), &s.memory) })
+			err = f.each(chunk, func(v *parquet.Value) { s.index.append(v.Int64(), &s.memory) })
 		case c.constant != nil:
 			// The set's own; the path of the file says the same.
 		default:
-			err = f.loadText(chunks[i], c, s, &vectors)
+			err = f.loadText(chunk, c, s, &vectors)
 		}
 		if err != nil {
 			return fmt.Errorf("read column %s: %w", c.column.Name, err)
@@ -83,12 +103,16 @@ func (f *File) Identities(group int, yield func(row int, micros int64, identity 
 	var micros []int64
 	ids := chunks[0]
 	for i, c := range plan() {
+		if f.columns[i] < 0 {
+			continue
+		}
+		chunk := chunks[f.columns[i]]
 		var err error
 		switch {
 		case c.column.Kind == cloudtrail.Timestamp:
-			err = f.each(chunks[i], func(v *parquet.Value) { micros = append(micros, v.Int64()) })
+			err = f.each(chunk, func(v *parquet.Value) { micros = append(micros, v.Int64()) })
 		case c.list == nil && c.column.Kind == cloudtrail.Text && c.constant == nil && c.leaf == cloudtrail.LeafEventID:
-			ids = chunks[i]
+			ids = chunk
 		}
 		if err != nil {
 			return fmt.Errorf("read column %s: %w", c.column.Name, err)
