@@ -21,18 +21,18 @@ import (
 )
 
 const (
-	taskBytes   = 8 << 20
-	taskObjects = 64
-	headSize    = 256 << 10
+	taskBytes          = 8 << 20
+	defaultTaskObjects = 64
+	headSize           = 256 << 10
 )
 
 // tasks cuts sorted objects into pieces of work.
-func tasks(objects []object) [][]object {
+func tasks(objects []object, most int) [][]object {
 	var out [][]object
 	from, size := 0, int64(0)
 	for i := range objects {
 		size += objects[i].Size
-		if size >= taskBytes || i+1-from >= taskObjects || i+1 == len(objects) {
+		if size >= taskBytes || i+1-from >= most || i+1 == len(objects) {
 			out = append(out, objects[from:i+1])
 			from, size = i+1, 0
 		}
@@ -42,7 +42,9 @@ func tasks(objects []object) [][]object {
 
 // convert converts objects, in as many batches as they need.
 func (r *run) convert(ctx context.Context, objects []object) error {
+	// Far below the limit, collecting less often is the better use of memory.
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(r.o.Memory * 7 / 8))
+	defer debug.SetGCPercent(debug.SetGCPercent(200))
 	workers := make([]*worker, r.o.Threads)
 	writers := make([]*rowset.Writer, r.o.Threads)
 	for i := range workers {
@@ -52,7 +54,7 @@ func (r *run) convert(ctx context.Context, objects []object) error {
 		}
 		workers[i] = &worker{r: r, w: writers[i], dec: cloudtrail.NewDecoder(), hash: sha256.New(), buf: make([]byte, headSize)}
 	}
-	work := tasks(objects)
+	work := tasks(objects, r.o.taskObjects)
 	var next atomic.Int64
 	for int(next.Load()) < len(work) {
 		r.setPhase("read")

@@ -78,12 +78,19 @@ type chunked[T any] struct {
 
 func (c *chunked[T]) len() int { return c.base + c.pos }
 
-// append adds a value. It is as small as the compiler wants it to be to put it
-// in line.
+// append adds a value.
 func (c *chunked[T]) append(v T, m *memory) {
-	if c.pos == len(c.last) {
+	if c.full() {
 		c.grow(m)
 	}
+	c.push(v)
+}
+
+// full and push are the halves of append, small enough to be put in line where
+// every column of every record passes.
+func (c *chunked[T]) full() bool { return c.pos == len(c.last) }
+
+func (c *chunked[T]) push(v T) {
 	c.last[c.pos] = v
 	c.pos++
 }

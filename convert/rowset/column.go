@@ -54,7 +54,10 @@ func (c *column) append(row int, v []byte, m *memory) {
 	for c.codes.len() < row {
 		c.codes.append(0, m)
 	}
-	c.codes.append(code, m)
+	if c.codes.full() {
+		c.codes.grow(m)
+	}
+	c.codes.push(code)
 }
 
 const plainAfter = 2048
