@@ -95,9 +95,13 @@ func Open(ctx context.Context, uri string, o Options) (*Catalog, error) {
 		return nil, err
 	}
 	if _, err := c.newest(ctx); err != nil {
-		return nil, fmt.Errorf("open warehouse %q: %w", c.Root(), err)
+		return nil, c.openError(err)
 	}
 	return c, nil
+}
+
+func (c *Catalog) openError(err error) error {
+	return fmt.Errorf("open warehouse %q: %w", c.Root(), err)
 }
 
 // Create opens a warehouse and makes an empty one if there is none.
@@ -107,13 +111,14 @@ func Create(ctx context.Context, uri string, o Options) (*Catalog, error) {
 		return nil, err
 	}
 	_, err = c.newest(ctx)
-	if errors.Is(err, ErrNotExist) {
-		err = c.putVersion(ctx, version{Version: 1, Committed: c.now().UTC(), Tables: map[string]tableVersion{}})
-		if errors.Is(err, storage.ErrExist) { // somebody else just made it
-			err = nil
-		}
+	if err == nil {
+		return c, nil
 	}
-	if err != nil {
+	if !errors.Is(err, ErrNotExist) {
+		return nil, c.openError(err)
+	}
+	err = c.putVersion(ctx, version{Version: 1, Committed: c.now().UTC(), Tables: map[string]tableVersion{}})
+	if err != nil && !errors.Is(err, storage.ErrExist) { // somebody else just made it
 		return nil, fmt.Errorf("create warehouse %q: %w", c.Root(), err)
 	}
 	return c, nil
@@ -131,7 +136,7 @@ func newCatalog(uri string, o Options) (*Catalog, error) {
 	if c.storage == nil {
 		s, err := storage.Open(uri)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("open warehouse: %w", err)
 		}
 		c.storage = s
 	}

@@ -53,9 +53,11 @@ func (c *Catalog) Commit(ctx context.Context, b Batch) (version int64, err error
 	if err != nil {
 		return 0, fmt.Errorf("commit batch %s: %w", b.ID, err)
 	}
-	// The batch is visible: what cannot be tidied now is Repair's.
-	if c.removeAll(ctx, open.unused(b.Changes)) == nil {
-		_ = c.end(ctx, open)
+	// The batch is visible, whatever happens to ctx now. What cannot be tidied is
+	// Repair's.
+	tidying := context.WithoutCancel(ctx)
+	if c.removeAll(tidying, open.unused(b.Changes)) == nil {
+		_ = c.end(tidying, open)
 	}
 	c.mu.Lock()
 	delete(c.batches, b.ID)

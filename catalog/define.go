@@ -57,7 +57,7 @@ func (c *Catalog) Define(ctx context.Context, specs ...TableSpec) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("define tables: %w", err), c.Abort(context.WithoutCancel(ctx), b.id))
 	}
-	_ = c.end(ctx, b) // a marker that stays is Repair's
+	_ = c.end(context.WithoutCancel(ctx), b) // a marker that stays is Repair's
 	return nil
 }
 

@@ -130,7 +130,7 @@ func TestFailureAtEveryOperation(t *testing.T) {
 				t.Parallel()
 				failures, step := 0, int64(1)
 				if testing.Short() {
-					step = 5
+					step = 13
 				}
 				for k := int64(1); ; k += step {
 					inner := base.Clone()

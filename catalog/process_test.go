@@ -18,7 +18,7 @@ import (
 const (
 	childEnv   = "TRAILQL_CATALOG_TEST_CHILD"
 	childRoot  = "TRAILQL_CATALOG_TEST_ROOT"
-	childCount = 20
+	childCount = 10
 )
 
 func TestMain(m *testing.M) {
@@ -169,7 +169,7 @@ func TestKill(t *testing.T) {
 	c := create(t, catalog.Options{})
 	rounds := 25
 	if testing.Short() {
-		rounds = 5
+		rounds = 2
 	}
 	repaired := 0
 	for round := range rounds {

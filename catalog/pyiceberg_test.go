@@ -3,8 +3,6 @@ package catalog_test
 import (
 	"context"
 	"encoding/json"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,10 +11,8 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/trailql/trailql/catalog"
+	"github.com/trailql/trailql/catalog/icebergtest"
 )
-
-// pythonEnv names an interpreter that has pyiceberg and pyarrow.
-const pythonEnv = "TRAILQL_TEST_PYTHON"
 
 // readWithPython is what another program sees that opens the table by its
 // folder, or by its metadata file, without any catalog.
@@ -42,19 +38,6 @@ def seen(table):
 
 print(json.dumps([seen(StaticTable.from_metadata(p)) for p in sys.argv[1:]]))
 `
-
-// pythonWithPyiceberg finds an interpreter or skips the test.
-func pythonWithPyiceberg(t *testing.T) string {
-	t.Helper()
-	python := os.Getenv(pythonEnv)
-	if python == "" {
-		python = "python3"
-	}
-	if out, err := exec.Command(python, "-c", "import pyiceberg, pyarrow").CombinedOutput(); err != nil {
-		t.Skipf("%s has no pyiceberg with pyarrow (%v); set %s. %s", python, err, pythonEnv, out)
-	}
-	return python
-}
 
 type event struct {
 	ID        *string `parquet:"eventid,optional,id(1)"`
@@ -83,7 +66,6 @@ func writeEvents(ctx context.Context, t *testing.T, c *catalog.Catalog, batch, r
 }
 
 func TestPyiceberg(t *testing.T) {
-	python := pythonWithPyiceberg(t)
 	ctx := t.Context()
 	c, err := catalog.Create(ctx, filepath.Join(t.TempDir(), "a warehouse 100%"), catalog.Options{})
 	if err != nil {
@@ -144,16 +126,8 @@ func TestPyiceberg(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(ctx, python, "-c", readWithPython, events.MetadataLocation(), filepath.Join(c.Root(), "default", "events"))
-	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
 	var got []map[string]any
-	if err := json.Unmarshal(out, &got); err != nil {
-		t.Fatalf("%v in %s", err, out)
-	}
+	icebergtest.Python(t, readWithPython, []string{events.MetadataLocation(), filepath.Join(c.Root(), "default", "events")}, &got)
 	expected, err := json.Marshal(map[string]any{
 		"rows": want, "files of us-east-1": 1, "rows of us-east-1": 2, "rows without region": 1, "rows of an hour": 1,
 		"partition": []string{"region", "date"}, "sorted": []int{eventTimeField}, "operations": operations,

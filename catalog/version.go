@@ -65,10 +65,10 @@ func (c *Catalog) readVersion(ctx context.Context, n int64) (version, error) {
 	}
 	var v version
 	if err := json.Unmarshal(data, &v); err != nil {
-		return version{}, fmt.Errorf("read version %d: %w", n, err)
+		return version{}, fmt.Errorf("damaged file %q: %w", versionName(n), err)
 	}
 	if v.Version != n {
-		return version{}, fmt.Errorf("read version %d: it says that it is version %d", n, v.Version)
+		return version{}, fmt.Errorf("damaged file %q: it says that it is version %d", versionName(n), v.Version)
 	}
 	return v, nil
 }

@@ -27,7 +27,7 @@ func Open(uri string) (Storage, error) {
 	case !ok:
 		return NewFolder(uri)
 	case scheme != "file":
-		return nil, fmt.Errorf("open storage %q: scheme %q is not supported: use a path or file://", uri, scheme)
+		return nil, fmt.Errorf("open storage %q: %w: use a path or a file:// URI", uri, errors.ErrUnsupported)
 	}
 	host, _, _ := strings.Cut(rest, "/")
 	if host != "" && host != "localhost" {

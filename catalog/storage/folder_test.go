@@ -8,8 +8,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/trailql/trailql/catalog/storage"
 	"github.com/trailql/trailql/catalog/storage/storagetest"
@@ -183,6 +185,44 @@ func TestFolderSweep(t *testing.T) {
 	if n, err := f.Sweep(ctx); n != 3 || err != nil {
 		t.Errorf("Sweep = %d, %v, want 3", n, err)
 	}
+}
+
+// TestFolderSweepBesidePut: who makes a warehouse holds no lock yet.
+func TestFolderSweepBesidePut(t *testing.T) {
+	ctx := t.Context()
+	root := t.TempDir()
+	done := make(chan struct{})
+	var sweeping sync.WaitGroup
+	sweeping.Go(func() {
+		sweeper := newFolder(t, root)
+		for {
+			select {
+			case <-done:
+				return
+			case <-time.After(10 * time.Millisecond):
+				if _, err := sweeper.Sweep(ctx); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	})
+	f := newFolder(t, root)
+	for i := range 300 {
+		name := fmt.Sprintf("a/%d", i)
+		if err := f.PutNew(ctx, name, []byte(name)); err != nil {
+			t.Error(err)
+		}
+		if err := f.Put(ctx, "b", []byte(name)); err != nil {
+			t.Error(err)
+		}
+		for _, object := range []string{name, "b"} {
+			if got, err := storage.ReadAll(ctx, f, object); string(got) != name || err != nil {
+				t.Errorf("%s: %q, %v", object, got, err)
+			}
+		}
+	}
+	close(done)
+	sweeping.Wait()
 }
 
 func TestFolderSurvivesRemovalOfItsFolders(t *testing.T) {

@@ -39,14 +39,22 @@ func (f *Folder) put(ctx context.Context, name string, data []byte, replace bool
 	if err != nil {
 		return err
 	}
-	w, err := f.newWriter("put", name, p)
-	if err != nil {
-		return err
+	for {
+		w, err := f.newWriter("put", name, p)
+		if err != nil {
+			return err
+		}
+		w.replace = replace
+		// Only Commit's error counts: it repeats a failed write's.
+		_, _ = w.Write(data)
+		err = w.Commit()
+		if !w.swept {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return nameError("put", name, err)
+		}
 	}
-	w.replace = replace
-	// Only Commit's error counts: it repeats a failed write's.
-	_, _ = w.Write(data)
-	return w.Commit()
 }
 
 // fileWriter writes a temporary file and then gives it its name.
@@ -57,6 +65,7 @@ type fileWriter struct {
 	temp       *os.File
 	replace    bool
 	ended      bool
+	swept      bool  // the temporary file was gone before it got its name
 	err        error // of the first failed write, then of the end
 }
 
@@ -142,6 +151,7 @@ func (w *fileWriter) publish() error {
 			return err
 		}
 		err = w.place()
+		w.swept = errors.Is(err, fs.ErrNotExist)
 	}
 	if err != nil {
 		return err

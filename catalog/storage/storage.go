@@ -98,7 +98,8 @@ type Writer interface {
 // Create and the end of their Writer.
 type Sweeper interface {
 	// Sweep removes all temporary objects and says how many there were. The
-	// caller makes sure that nobody is writing.
+	// caller makes sure that no Writer is open; Put and PutNew may go on beside
+	// it.
 	Sweep(ctx context.Context) (removed int, err error)
 }
 
