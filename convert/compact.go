@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -123,21 +124,28 @@ func (j *joiner) partition(ctx context.Context, key partitionKey, files []catalo
 	return nil
 }
 
-// chooseFiles picks the files to join: from the smallest on as long as the next
-// is not much larger than those before it together, so that a row is rewritten
-// a few times in its life and not once for each run.
+// chooseFiles picks the files to join: the smallest, up to several of about one
+// size, so that a row is rewritten a few times in its life and not once for each
+// run.
 func chooseFiles(files []catalog.DataFile, maxRows int64) []catalog.DataFile {
 	files = slices.Clone(files)
-	slices.SortFunc(files, func(a, b catalog.DataFile) int { return int(a.Records - b.Records) })
-	n, rows := 0, int64(0)
-	for n < len(files) && rows+files[n].Records <= maxRows && (n == 0 || files[n].Records <= 4*rows) {
-		rows += files[n].Records
-		n++
+	slices.SortFunc(files, func(a, b catalog.DataFile) int {
+		return cmp.Or(cmp.Compare(a.Records, b.Records), cmp.Compare(a.Path, b.Path))
+	})
+	var fit int // that are small enough together
+	for total := int64(0); fit < len(files) && total+files[fit].Records <= maxRows; fit++ {
+		total += files[fit].Records
 	}
-	if n < compactFiles {
-		return nil
+	files = files[:fit]
+	for end := fit; end >= compactFiles; end-- {
+		if files[end-1].Records <= 4*files[end-compactFiles].Records {
+			return files[:end]
+		}
 	}
-	return files[:n]
+	if fit > 2*compactFiles {
+		return files[:compactFiles]
+	}
+	return nil
 }
 
 func (j *joiner) load(ctx context.Context, f catalog.DataFile, s *rowset.Set) error {

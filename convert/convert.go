@@ -36,8 +36,12 @@ type Options struct {
 	// Waiting is called when another run holds the warehouse.
 	Waiting func(holder string)
 
-	// batchRecords is after how many records a batch is committed; 0: a default.
+	// batchRecords is after how many records a batch is committed, taskObjects
+	// how many objects a worker takes at once; 0: a default.
 	batchRecords int64
+	taskObjects  int
+	// openSource opens the storage of a source; nil: storage.Open.
+	openSource func(root string) (storage.Storage, error)
 }
 
 // Progress is how far a run is.
@@ -87,6 +91,12 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 	if o.Memory <= 0 {
 		o.Memory = DefaultMemory
 	}
+	if o.taskObjects <= 0 {
+		o.taskObjects = defaultTaskObjects
+	}
+	if o.openSource == nil {
+		o.openSource = storage.Open
+	}
 	if o.batchRecords <= 0 {
 		o.batchRecords = 4 << 20
 	}
@@ -135,11 +145,11 @@ func (r *run) run(ctx context.Context) error {
 	c := r.o.Catalog
 	repaired, err := c.Repair(ctx)
 	if err != nil {
-		return fmt.Errorf("repair warehouse: %w", err)
+		return err
 	}
 	r.resumed = repaired.Batches > 0
 	if err := c.Define(ctx, tableSpecs()...); err != nil {
-		return fmt.Errorf("define tables: %w", err)
+		return err
 	}
 	if err := r.list(ctx, r.convert); err != nil {
 		return err

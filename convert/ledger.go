@@ -112,12 +112,18 @@ func (l *ledger) hash(path, etag string) (h [2]uint64) {
 
 // has says whether this version of the object has been converted.
 func (l *ledger) has(o *object) bool {
+	if len(l.known) == 0 {
+		return false
+	}
 	_, ok := slices.BinarySearchFunc(l.known, l.hash(o.path, o.ETag), compareHashes)
 	return ok
 }
 
 // knows says whether some version of the object may have been converted.
 func (l *ledger) knows(path string) bool {
+	if len(l.known) == 0 {
+		return false
+	}
 	h := l.hash(path, "")[0]
 	i, _ := slices.BinarySearchFunc(l.known, [2]uint64{h, 0}, compareHashes)
 	return i < len(l.known) && l.known[i][0] == h

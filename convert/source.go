@@ -97,7 +97,7 @@ func (s *sources) store(root string) (storage.Storage, error) {
 	if st, ok := s.stores[root]; ok {
 		return st, nil
 	}
-	st, err := storage.Open(root)
+	st, err := s.o.openSource(root)
 	if err != nil {
 		return nil, fmt.Errorf("open source: %w", err)
 	}

@@ -415,13 +415,12 @@ func (d *Decoder) element() error {
 		if end > 0 {
 			next = p.space(end)
 		}
-		if end < 0 && p.err == errShort || next >= p.end {
-			if p.end-d.start < MaxRecord && d.refill() {
-				continue
-			}
-			if err := d.src.fault(); err != nil {
-				return err
-			}
+		if (end < 0 && p.err == errShort || next >= p.end) && p.end-d.start < MaxRecord && !d.eof {
+			d.refill()
+			continue
+		}
+		if err := d.src.fault(); err != nil && next >= p.end {
+			return err
 		}
 		if end < 0 || next < p.end && p.text[next] != ',' && p.text[next] != ']' {
 			return d.stray()

@@ -151,7 +151,8 @@ func FuzzCanonical(f *testing.F) {
 		if ours && !theirs {
 			t.Fatalf("we take %q", text)
 		}
-		if !ours && theirs && utf8.Valid(text) && s.err != errSurrogate && s.err != errDepth {
+		lone := s.err == errSurrogate || s.err == errShort && bytes.Contains(bytes.ToLower(text), []byte(`\ud`))
+		if !ours && theirs && utf8.Valid(text) && !lone && s.err != errDepth {
 			t.Fatalf("we do not take %q: %v", text, s.err)
 		}
 		if !ours {

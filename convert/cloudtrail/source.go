@@ -117,7 +117,7 @@ func (s *source) fail(err error) {
 	case errors.As(err, &corrupt):
 		s.err = fmt.Errorf("corrupt gzip data near byte %d", int64(corrupt))
 	default:
-		s.err = fmt.Errorf("corrupt gzip data: %v", err)
+		s.err = fmt.Errorf("corrupt gzip data: %w", err)
 	}
 }
 

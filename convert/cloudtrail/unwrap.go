@@ -86,12 +86,15 @@ func (d *Decoder) enqueue(v []byte, at int64, wraps int) bool {
 	q := embedded{text: pad(v), end: len(v), at: at}
 	p := d.inner
 	p.text, p.end = q.text, q.end
-	if end := p.record(0, &Record{}); end < 0 {
+	if end := p.record(0, &Record{}); end != len(v) {
 		if !hasMark(v) {
 			return false
 		}
 		q.err = p.err
-		if q.err == errShort {
+		switch {
+		case end > 0:
+			q.err = errSyntax // more than one value
+		case q.err == errShort:
 			q.err = ErrTruncated
 		}
 		d.queue = append(d.queue, q)

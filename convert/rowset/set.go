@@ -126,7 +126,7 @@ func (s *Set) sameID(row int, rec *cloudtrail.Record) bool {
 	id := rec.Text(cloudtrail.LeafEventID)
 	there := s.leaves[cloudtrail.LeafEventID].at(row)
 	if len(id) == 0 && len(there) == 0 {
-		return s.index.at(int(row)) == rec.Index && bytes.Equal(s.leaves[cloudtrail.LeafSourceObject].at(row), rec.Text(cloudtrail.LeafSourceObject))
+		return s.index.at(row) == rec.Index && bytes.Equal(s.leaves[cloudtrail.LeafSourceObject].at(row), rec.Text(cloudtrail.LeafSourceObject))
 	}
 	return bytes.Equal(id, there)
 }
@@ -136,7 +136,7 @@ func (s *Set) sameID(row int, rec *cloudtrail.Record) bool {
 func (s *Set) prefer(row int, rec *cloudtrail.Record) {
 	objects := &s.leaves[cloudtrail.LeafSourceObject]
 	object := rec.Text(cloudtrail.LeafSourceObject)
-	if c := bytes.Compare(object, objects.at(row)); c > 0 || c == 0 && rec.Index >= s.index.at(int(row)) {
+	if c := bytes.Compare(object, objects.at(row)); c > 0 || c == 0 && rec.Index >= s.index.at(row) {
 		return
 	}
 	if len(object) > 0 && row < objects.codes.len() {
@@ -169,7 +169,7 @@ func (s *Set) identity(row int) uint64 {
 	if id := s.leaves[cloudtrail.LeafEventID].at(row); len(id) > 0 {
 		return hashID(id)
 	}
-	return anonymous(s.leaves[cloudtrail.LeafSourceObject].at(row), s.index.at(int(row)))
+	return anonymous(s.leaves[cloudtrail.LeafSourceObject].at(row), s.index.at(row))
 }
 
 func (s *Set) append(rec *cloudtrail.Record, micros int64) {
@@ -249,7 +249,7 @@ func (s *Set) Row(row int, rec *cloudtrail.Record) {
 	rec.Fragments = [cloudtrail.NumFragments]*cloudtrail.Fragment{}
 	rec.Structs = uint64(s.structs.at(row))
 	rec.SetTime(s.micros.at(row))
-	rec.Index = s.index.at(int(row))
+	rec.Index = s.index.at(row)
 	rec.Resources = rec.Resources[:0]
 	from, to, ok := s.resources.bounds(row)
 	rec.HasResources = ok
