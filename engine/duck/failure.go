@@ -61,6 +61,9 @@ func classify(ctx context.Context, err error, s *dialect.Statement, shift int) e
 	if !errors.As(err, &f) {
 		return fmt.Errorf("run query: %w", err)
 	}
+	if f.isDamage() {
+		return fmt.Errorf("run query: a file of the warehouse is missing or damaged: %s", firstLine(f.Message))
+	}
 	switch f.Type {
 	case "Out of Memory":
 		return fmt.Errorf("%w: memory: %s", engine.ErrLimit, firstLine(f.Message))
@@ -76,6 +79,15 @@ func classify(ctx context.Context, err error, s *dialect.Statement, shift int) e
 		return e
 	}
 	return f.sqlError(s, shift)
+}
+
+// isDamage reports whether a data file, not the statement, is at fault: it could
+// not be decoded, or is named where no statement can have a mistake.
+func (f *failure) isDamage() bool {
+	if f.Type == "Invalid" { // of the decoder's parts
+		return true
+	}
+	return f.Position == "" && (f.Type == "Invalid Input" || f.Type == "IO") && strings.Contains(f.Message, ".parquet")
 }
 
 // stopped is the error for a context that ended.

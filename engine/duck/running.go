@@ -4,6 +4,7 @@ package duck
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"strings"
@@ -93,8 +94,10 @@ func (r *running) createViews(root string, snap *catalog.Snapshot, found *inspec
 			continue
 		}
 		if err := r.createView(root, snap, name, u); err != nil {
-			// Not wrapped: the statement that is wrong here is not the user's.
-			return fmt.Errorf("open table %s: %v", name, err)
+			if f, ok := errors.AsType[*failure](err); ok {
+				f.Position = "" // it is in a statement of ours
+			}
+			return fmt.Errorf("open table %s: %w", name, err)
 		}
 	}
 	return nil

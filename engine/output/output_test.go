@@ -103,6 +103,8 @@ func TestFormats(t *testing.T) {
 		{"full.table", Options{Format: Table}},
 		{"narrow.table", Options{Format: Table, Terminal: true, Width: 80}},
 		{"upright.table", Options{Format: Table, Terminal: true, Width: 40}},
+		{"plain.vertical", Options{Format: Vertical}},
+		{"narrow.vertical", Options{Format: Vertical, Terminal: true, Width: 40}},
 		{"color.table", Options{Format: Table, Terminal: true, Width: 200, Color: true}},
 	}
 	for _, tt := range tests {
@@ -125,6 +127,7 @@ func TestEmptyResult(t *testing.T) {
 		CSV:       "a,b c\n",
 		JSON:      "[]\n",
 		JSONLines: "",
+		Vertical:  "",
 		Table:     "┌────────┬─────────┐\n│      a │ b c     │\n│ bigint │ varchar │\n├────────┼─────────┤\n└────────┴─────────┘\n",
 	} {
 		t.Run(string(format), func(t *testing.T) {
@@ -158,7 +161,7 @@ func TestColumnsOfOneName(t *testing.T) {
 func TestHiddenRows(t *testing.T) {
 	schema := arrow.NewSchema([]arrow.Field{field("n", arrow.PrimitiveTypes.Int64, "bigint")}, nil)
 	const rows = `[{"n":1},{"n":2},{"n":3},{"n":4},{"n":5},{"n":6},{"n":7}]`
-	for max, want := range map[int]string{
+	for most, want := range map[int]string{
 		0:  "1 2 3 4 5 6 7",
 		1:  "1 ⋮",
 		2:  "1 ⋮ 7",
@@ -173,14 +176,14 @@ func TestHiddenRows(t *testing.T) {
 			for at := int64(0); at < 7; at += size {
 				batches = append(batches, whole.NewSlice(at, min(7, at+size)))
 			}
-			got, summary := write(t, Options{Format: Table, MaxRows: max}, schema, batches...)
+			got, summary := write(t, Options{Format: Table, MaxRows: most}, schema, batches...)
 			lines := strings.Split(got, "\n")
 			cells := strings.Fields(strings.ReplaceAll(strings.Join(lines[4:len(lines)-2], " "), "│", ""))
 			if strings.Join(cells, " ") != want {
-				t.Errorf("at most %d rows: got %q, want %q", max, cells, want)
+				t.Errorf("at most %d rows: got %q, want %q", most, cells, want)
 			}
 			if summary.Rows != 7 || summary.RowsShown != int64(len(strings.Fields(strings.ReplaceAll(want, "⋮", "")))) {
-				t.Errorf("at most %d rows: summary %+v", max, summary)
+				t.Errorf("at most %d rows: summary %+v", most, summary)
 			}
 		}
 	}
@@ -214,6 +217,21 @@ func TestTableFits(t *testing.T) {
 			if summary.ColumnsShown < 1 || summary.ColumnsShown > columns {
 				t.Errorf("%d columns on %d: shown %d", columns, width, summary.ColumnsShown)
 			}
+		}
+	}
+}
+
+// TestTimesStayWhole: other columns are narrowed first.
+func TestTimesStayWhole(t *testing.T) {
+	schema := arrow.NewSchema([]arrow.Field{
+		field("eventtime", arrow.BinaryTypes.String, "varchar"), field("arn", arrow.BinaryTypes.String, "varchar"), field("useragent", arrow.BinaryTypes.String, "varchar"),
+	}, nil)
+	const at = "2023-07-10T01:02:03Z"
+	batch := batchOf(t, schema, `[{"eventtime": "`+at+`", "arn": "arn:aws:iam::111111111111:user/somebody", "useragent": "aws-cli/2.27.18 md/awscrt"}, {"eventtime": null}]`)
+	for width, whole := range map[int]bool{120: true, 60: true, 46: true, 45: false} {
+		got, summary := write(t, Options{Format: Table, Terminal: true, Width: width}, schema, batch)
+		if strings.Contains(got, at) != whole || summary.ColumnsShown != 3 {
+			t.Errorf("width %d: the time is whole: %v, want %v\n%s", width, !whole, whole, got)
 		}
 	}
 }

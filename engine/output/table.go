@@ -13,6 +13,8 @@ import (
 
 const (
 	minWidth     = 8  // a column is not made narrower
+	evenWidth    = 20 // of a time or an id
+	titleWidth   = 40 // of the line above an upright row, where any width will do
 	verticalRows = 20 // wide results of up to this many rows stand upright
 )
 
@@ -99,7 +101,7 @@ func (t *tableWriter) cell(column arrow.Array, i int) cell {
 	if escaped != text {
 		t.summary.EscapedCells++
 	}
-	if t.o.Width > 0 { // no more of it can be shown
+	if t.o.Width > 0 && t.o.Format == Table { // no more of it can be shown
 		return cut(cell{text: escaped}, t.o.Width)
 	}
 	return cell{text: escaped}
@@ -122,6 +124,9 @@ func cut(c cell, width int) cell {
 func (t *tableWriter) Close() (Summary, error) {
 	t.summary.RowsShown = int64(len(t.rows))
 	t.summary.ColumnsShown = len(t.columns)
+	if t.o.Format == Vertical {
+		return t.summary, t.writeUpright()
+	}
 	shown := make([]int, len(t.columns))
 	for i := range shown {
 		shown[i] = i
@@ -166,12 +171,19 @@ func total(widths []int) int {
 }
 
 // shrink narrows the widest columns until all fit, or none can be narrower.
-// Numbers stay whole: one that was cut would look like another.
+// Numbers stay whole: one that was cut would look like another. Times and short
+// ids are the last to be cut.
 func (t *tableWriter) shrink(widths []int) {
+	even := t.even()
+	t.shrinkOnly(widths, func(i int) bool { return !t.columns[i].number && !even[i] })
+	t.shrinkOnly(widths, func(i int) bool { return !t.columns[i].number })
+}
+
+func (t *tableWriter) shrinkOnly(widths []int, may func(column int) bool) {
 	for over := total(widths) - t.o.Width; over > 0; over-- {
 		widest := -1
 		for i, w := range widths {
-			if w > minWidth && !t.columns[i].number && (widest < 0 || w > widths[widest]) {
+			if w > minWidth && may(i) && (widest < 0 || w > widths[widest]) {
 				widest = i
 			}
 		}
@@ -180,6 +192,26 @@ func (t *tableWriter) shrink(widths []int) {
 		}
 		widths[widest]--
 	}
+}
+
+// even tells the columns whose values are short and all as wide as each other.
+func (t *tableWriter) even() []bool {
+	even := make([]bool, len(t.columns))
+	for i := range t.columns {
+		width := 0
+		for _, row := range t.rows {
+			w := uniseg.StringWidth(row[i].text)
+			switch {
+			case row[i].null:
+			case width == 0 && w <= evenWidth, w == width:
+				width = w
+			default:
+				width = -1
+			}
+		}
+		even[i] = width > 0
+	}
+	return even
 }
 
 const hiddenColumns = -1 // stands for the columns that are left out
@@ -289,14 +321,43 @@ func (t *tableWriter) dim(c cell) string {
 	return c.text
 }
 
+// lines is a value in lines of this width, 0 for any: whole where the user asked
+// for this form, else what fits into one line.
+func (t *tableWriter) lines(c cell, width int) []cell {
+	if width == 0 {
+		return []cell{c}
+	}
+	if t.o.Format == Table {
+		if c = cut(c, width); c.cut {
+			t.summary.CutCells++
+		}
+		return []cell{c}
+	}
+	var lines []cell
+	start, end, used := 0, 0, 0
+	for g := uniseg.NewGraphemes(c.text); g.Next(); {
+		if used+g.Width() > width && end > start {
+			lines = append(lines, cell{text: c.text[start:end]})
+			start, used = end, 0
+		}
+		used += g.Width()
+		_, end = g.Positions()
+	}
+	return append(lines, cell{text: c.text[start:], null: c.null})
+}
+
 // writeUpright writes a block for each row, a line for each column.
 func (t *tableWriter) writeUpright() error {
-	names := 0
+	names := len(recordTitle(t.summary.Rows)) - 1
 	for _, c := range t.columns {
 		names = max(names, uniseg.StringWidth(c.name))
 	}
-	names = min(names, t.o.Width/2)
-	values := max(minWidth, t.o.Width-names-3)
+	width, values := titleWidth, 0
+	if t.o.Width > 0 {
+		width = t.o.Width
+		names = min(names, width/2)
+		values = max(minWidth, width-names-3)
+	}
 	var buffer bytes.Buffer
 	for i, row := range t.rows {
 		number := int64(i + 1)
@@ -306,18 +367,22 @@ func (t *tableWriter) writeUpright() error {
 		if t.hidesRowsAt(i) {
 			buffer.WriteString("⋮\n")
 		}
-		title := fmt.Sprintf("-[ RECORD %d ]", number)
+		title := recordTitle(number)
 		title += strings.Repeat("─", max(0, names+1-len(title)))
-		fmt.Fprintf(&buffer, "%s┬%s\n", title, strings.Repeat("─", max(0, t.o.Width-uniseg.StringWidth(title)-1)))
+		fmt.Fprintf(&buffer, "%s┬%s\n", title, strings.Repeat("─", max(0, width-uniseg.StringWidth(title)-1)))
 		for j, column := range t.columns {
 			name := cut(cell{text: column.name}, names).text
-			value := cut(row[j], values)
-			if value.cut {
-				t.summary.CutCells++
+			for _, value := range t.lines(row[j], values) {
+				fmt.Fprintf(&buffer, "%s%s │ %s\n", name, strings.Repeat(" ", names-uniseg.StringWidth(name)), t.dim(value))
+				name = ""
 			}
-			fmt.Fprintf(&buffer, "%s%s │ %s\n", name, strings.Repeat(" ", names-uniseg.StringWidth(name)), t.dim(value))
 		}
+	}
+	if t.hidesRowsAt(len(t.rows)) {
+		buffer.WriteString("⋮\n")
 	}
 	_, err := buffer.WriteTo(t.out)
 	return err
 }
+
+func recordTitle(number int64) string { return fmt.Sprintf("-[ RECORD %d ]", number) }

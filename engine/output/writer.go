@@ -13,22 +13,23 @@ import (
 type Format string
 
 const (
-	Table     Format = "table" // a box for people
+	Table     Format = "table"    // a box for people
+	Vertical  Format = "vertical" // a line for each value, for wide rows
 	CSV       Format = "csv"
 	JSON      Format = "json"  // an array of objects
 	JSONLines Format = "jsonl" // an object a line
 )
 
 // Formats lists them all.
-func Formats() []Format { return []Format{Table, CSV, JSON, JSONLines} }
+func Formats() []Format { return []Format{Table, Vertical, CSV, JSON, JSONLines} }
 
 // Options of a writer. The zero value of all but Format suits a file or pipe:
 // nothing is cut, hidden or coloured.
 type Options struct {
 	Format      Format
 	Terminal    bool // the text goes to a terminal: escape it
-	Width       int  // columns that the box may take, 0 for any number
-	MaxRows     int  // rows that the box shows, the first and the last; 0 for all
+	Width       int  // columns that a table may take, 0 for any number
+	MaxRows     int  // rows that a table shows, the first and the last; 0 for all
 	Color       bool // dim what is not data
 	SafeNumbers bool // JSON: as text the integers beyond 2⁵³ and decimals
 	// TypeKey is the metadata key of a field under which its SQL type stands:
@@ -59,7 +60,7 @@ type Writer interface {
 // so that a closed pipe can be told from others.
 func New(w io.Writer, schema *arrow.Schema, o Options) (Writer, error) {
 	switch o.Format {
-	case Table:
+	case Table, Vertical:
 		return newTableWriter(w, schema, o), nil
 	case CSV:
 		return newCSVWriter(w, schema, o), nil
