@@ -5,12 +5,15 @@ LINT     := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 DEMO     := .demo
 BENCH    ?= .bench
 FUZZTIME ?= 10s
+VENV     := .venv
+PYTHON   ?= python3
+ICEBERG  := 'pyiceberg[pyarrow]==0.12.0' pyarrow==26.0.1
 VERSION  ?= devel
 
-.PHONY: help build demo quick test race lint fuzz bench golden ci clean
+.PHONY: help build demo quick test race pyiceberg lint fuzz bench golden ci clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## bin/trailql
 	go build -tags $(TAGS) -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/trailql ./cmd/trailql
@@ -22,18 +25,25 @@ demo: build ## convert the sample archive and query it
 	  "SELECT eventsource, count(*) AS events, count(errorcode) AS errors FROM cloudtrail_logs GROUP BY eventsource ORDER BY events DESC LIMIT 8"
 	bin/trailql query --warehouse $(DEMO) --format table \
 	  "SELECT eventtime, eventname, useridentity.type AS who, sourceipaddress FROM cloudtrail_logs WHERE errorcode = 'AccessDenied' ORDER BY eventtime LIMIT 8"
-	bin/trailql query --warehouse $(DEMO) \
-	  "SELECT * WHERE eventsource='s3.amazonaws.com' LIMIT 5"
+	bin/trailql query --warehouse $(DEMO) --format vertical --max-rows 1 \
+	  "SELECT * WHERE eventsource='s3.amazonaws.com'"
 	bin/trailql status --warehouse $(DEMO)
 
-quick: ## tests without the query engine, seconds
-	CGO_ENABLED=0 go test ./...
+quick: ## short tests without the query engine, seconds
+	CGO_ENABLED=0 go test -short ./...
 
 test: ## all tests
 	go test -tags $(TAGS) ./...
 
 race: ## the tests of what runs concurrently, with the race detector
 	go test -race ./catalog/... ./convert/...
+
+pyiceberg: $(VENV)/bin/pyiceberg ## pyiceberg reads our tables; installs it into .venv
+	TRAILQL_TEST_PYTHON=$(CURDIR)/$(VENV)/bin/python go test -run Pyiceberg -v -count 1 ./catalog ./cmd/trailql
+
+$(VENV)/bin/pyiceberg:
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check $(ICEBERG)
 
 lint: ## gofmt, go vet, golangci-lint
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt -w $$unformatted"; exit 1; }
@@ -57,4 +67,4 @@ golden: ## rewrite golden files; look at the diff
 ci: lint test race ## what has to pass before a merge
 
 clean: ## what make has made
-	rm -rf bin $(DEMO) $(BENCH)
+	rm -rf bin $(DEMO) $(BENCH) $(VENV)

@@ -48,8 +48,10 @@ say are read.`,
   trailql convert --regions us-east-1,eu-west-1 --from 2026-10-01 --to 2026-11-01 ~/logs/AWSLogs
   find ~/logs -name '*.json.gz' -newer mark | trailql convert -
   trailql convert --dry-run ~/logs/AWSLogs`,
-		Args: usageArgs(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usagef("no SRC given: name the folder of the archive (see %s --help)", cmd.CommandPath())
+			}
 			return runConvert(cmd.Context(), a, f, args)
 		},
 	}
@@ -58,8 +60,8 @@ say are read.`,
 	flags.StringSliceVar(&f.regions, "regions", nil, "only these `REGIONS` (comma-separated, repeatable)")
 	flags.StringVar(&f.from, "from", "", "only events from this `TIME` on: "+windowHelp)
 	flags.StringVar(&f.to, "to", "", "only events before this `TIME`: "+windowHelp)
-	flags.IntVar(&f.threads, "threads", 0, "threads to use (default all)")
-	flags.StringVar(&f.memory, "memory", defaultConvertMemory, "memory to aim at, a `SIZE`")
+	flags.IntVar(&f.threads, "threads", 0, "use `N` threads (default one for each processor)")
+	flags.StringVar(&f.memory, "memory", defaultConvertMemory, "stay below this `SIZE` of memory")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "say what would be read, write nothing")
 	return cmd
 }
@@ -93,24 +95,25 @@ func runConvert(ctx context.Context, a *app, f convertFlags, args []string) (err
 		o.Catalog, err = catalog.Create(ctx, a.warehouse, catalog.Options{Now: a.now})
 	}
 	if err != nil {
-		return err
+		return warehouseError(err)
 	}
 	if o.Catalog != nil {
 		defer func() { err = errors.Join(err, o.Catalog.Close()) }()
 	}
 
 	screen := newProgress(a)
-	rejects := rejectLog{app: a, screen: screen}
+	rejects := rejectLog{app: a, screen: screen, objects: map[string]bool{}}
 	o.Progress, o.Reject = screen.update, rejects.add
 	o.Waiting = func(holder string) {
 		screen.interrupt(func() { a.note("waiting for another run: %s", holder) })
 	}
 	summary, err := convert.Run(ctx, o)
 	screen.finish()
+	rejects.finish()
 	if err != nil {
+		a.note("%s committed; run it again to go on", plural(summary.Records, "new record"))
 		return err
 	}
-	rejects.finish()
 	return a.summarize(summary, f.dryRun)
 }
 
@@ -150,10 +153,7 @@ func expandSource(name string) ([]string, error) {
 		return nil, usageError{fmt.Errorf("read source: %w", err)}
 	}
 	found, err := filepath.Glob(name)
-	if err != nil {
-		return nil, usagef("source %q: %w", name, err)
-	}
-	if len(found) == 0 {
+	if err != nil || len(found) == 0 { // a name that is no pattern is no file either
 		return nil, usagef("source %q: no such file or folder", name)
 	}
 	return found, nil
@@ -179,7 +179,11 @@ func readPaths(ctx context.Context, r io.Reader) ([]string, error) {
 			continue
 		}
 		if _, err := os.Stat(name); err != nil {
-			return nil, usageError{fmt.Errorf("list of paths: %w", err)}
+			cause := err
+			if path, ok := errors.AsType[*os.PathError](err); ok {
+				cause = path.Err
+			}
+			return nil, usagef("list of paths: %q: %w", name, cause)
 		}
 		paths = append(paths, name)
 	}
@@ -207,28 +211,34 @@ func readAll(ctx context.Context, r io.Reader) ([]byte, error) {
 	}
 }
 
-// rejectLog names what is rejected as it happens, up to a bound: an archive
-// can be all wrong, and everything is in rejected_records.
+// rejectLog names what is rejected as it happens: of each object the first
+// thing, of an archive that is all wrong the first objects.
 type rejectLog struct {
-	app    *app
-	screen *progress
-	count  int
+	app     *app
+	screen  *progress
+	objects map[string]bool // named
+	more    int64
 }
 
 const rejectsShown = 20
 
 func (l *rejectLog) add(object, reason string) {
+	if l.app.quiet {
+		return
+	}
 	l.screen.interrupt(func() {
-		l.count++
-		if l.count <= rejectsShown && !l.app.quiet {
-			l.app.warn("rejected %s: %s", object, reason)
+		if l.objects[object] || len(l.objects) == rejectsShown {
+			l.more++
+			return
 		}
+		l.objects[object] = true
+		l.app.warn("cannot convert %s: %s", object, reason)
 	})
 }
 
 func (l *rejectLog) finish() {
-	if more := l.count - rejectsShown; more > 0 && !l.app.quiet {
-		l.app.warn("rejected %s more", formatCount(int64(more)))
+	if l.more > 0 {
+		l.app.warn("and %s more", formatCount(l.more))
 	}
 }
 
@@ -245,6 +255,9 @@ func (a *app) summarize(s convert.Summary, dryRun bool) error {
 				plural(s.Partitions, "partition"), a.warehouse)
 		}
 	}
+	if s.Objects+s.Unchanged+s.Skipped+s.Digests+s.Foreign+s.Unreadable == 0 {
+		a.warn("there is no file in the sources given")
+	}
 	var left []string
 	for _, c := range []struct {
 		n    int64
@@ -254,7 +267,7 @@ func (a *app) summarize(s convert.Summary, dryRun bool) error {
 		{s.Unchanged, "object", "converted before"},
 		{s.Skipped, "object", "outside the chosen accounts, regions and time"},
 		{s.Digests, "digest file", ""},
-		{s.Foreign, "foreign file", ""},
+		{s.Foreign, "file", "without CloudTrail content, left alone"},
 		{s.Duplicates, "duplicate record", ""},
 		{s.Aggregated, "aggregated event", "kept in a table of their own"},
 	} {
@@ -266,15 +279,15 @@ func (a *app) summarize(s convert.Summary, dryRun bool) error {
 		a.note("also seen: %s", strings.Join(left, "; "))
 	}
 
-	var rejected []string
+	var missing []string
 	if s.Rejected > 0 {
-		rejected = append(rejected, plural(s.Rejected, "record")+" rejected")
+		missing = append(missing, plural(s.Rejected, "record")+" rejected: see SELECT * FROM rejected_records")
 	}
 	if s.Unreadable > 0 {
-		rejected = append(rejected, plural(s.Unreadable, "object")+" unreadable")
+		missing = append(missing, plural(s.Unreadable, "path")+" could not be read: tried again at the next run")
 	}
-	if len(rejected) > 0 {
-		return partialError{strings.Join(rejected, ", ") + ": see SELECT * FROM rejected_records"}
+	if len(missing) > 0 {
+		return partialError{strings.Join(missing, "; ")}
 	}
 	return nil
 }

@@ -17,7 +17,9 @@ import (
 const (
 	liveDelay     = 400 * time.Millisecond // shorter runs draw nothing
 	liveInterval  = 100 * time.Millisecond
+	plainDelay    = 2 * time.Second
 	plainInterval = 10 * time.Second
+	spareColumns  = 3 // at the end of the line, for the ^C that a terminal echoes
 	clearLine     = "\r\x1b[K"
 )
 
@@ -34,6 +36,7 @@ type progress struct {
 	phase   string
 	started time.Duration // of the phase
 	shown   time.Duration // last output
+	said    string        // the phase of the last output
 }
 
 // newProgress chooses the form by what stderr is.
@@ -59,23 +62,27 @@ func newProgress(a *app) *progress {
 func (p *progress) update(s convert.Progress) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	entered := s.Phase != p.phase
-	if entered {
+	if s.Phase != p.phase {
 		p.phase, p.started = s.Phase, s.Elapsed
 	}
 	if p.width == nil {
-		if !entered && s.Elapsed-p.shown < plainInterval {
+		if s.Elapsed < plainDelay || s.Phase == p.said && s.Elapsed-p.shown < plainInterval {
 			return
 		}
-		p.shown = s.Elapsed
-		fmt.Fprintf(p.out, "%s %s\n", p.now().UTC().Format(time.RFC3339), p.describe(s))
+		p.shown, p.said = s.Elapsed, s.Phase
+		fmt.Fprintf(p.out, "%s %s\n", p.now().UTC().Format(time.RFC3339), p.describe(s, false))
 		return
 	}
 	if s.Elapsed < liveDelay || p.drawn && s.Elapsed-p.shown < liveInterval {
 		return
 	}
 	p.shown, p.drawn = s.Elapsed, true
-	fmt.Fprint(p.out, clearLine, cut(p.describe(s), p.width()-1))
+	width := p.width() - spareColumns
+	line := p.describe(s, true)
+	if utf8.RuneCountInString(line) > width {
+		line = p.describe(s, false) // the numbers say more than the bar
+	}
+	fmt.Fprint(p.out, clearLine, cut(line, width))
 }
 
 // interrupt lets say write to the same screen.
@@ -98,7 +105,7 @@ func (p *progress) erase() {
 	}
 }
 
-func (p *progress) describe(s convert.Progress) string {
+func (p *progress) describe(s convert.Progress, withBar bool) string {
 	var parts []string
 	add := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
 
@@ -129,7 +136,7 @@ func (p *progress) describe(s convert.Progress) string {
 		add("%s left", left)
 	}
 	line := s.Phase
-	if p.width != nil && total > 0 {
+	if withBar && total > 0 {
 		line = fmt.Sprintf("%-7s %s", s.Phase, bar(done, total, 12))
 	}
 	if len(parts) > 0 {

@@ -18,8 +18,9 @@ func TestProgressPlain(t *testing.T) {
 		phase   string
 		elapsed time.Duration
 	}{
-		{"list", 0}, {"list", time.Second}, // not again within ten seconds
-		{"read", 2 * time.Second}, {"read", 4 * time.Second}, {"read", 12 * time.Second}, {"commit", 13 * time.Second},
+		{"list", time.Second},                                // short runs say nothing
+		{"list", 2 * time.Second}, {"list", 5 * time.Second}, // not again within ten seconds
+		{"read", 6 * time.Second}, {"read", 8 * time.Second}, {"read", 16 * time.Second}, {"commit", 17 * time.Second},
 	} {
 		s := convert.Progress{Phase: step.phase, Elapsed: step.elapsed}
 		if step.phase == "read" {
@@ -41,8 +42,8 @@ func TestProgressPlain(t *testing.T) {
 
 func TestProgressLive(t *testing.T) {
 	var out strings.Builder
-	p := &progress{out: &out, now: frozen, width: func() int { return 31 }}
-	s := convert.Progress{Phase: "read", Objects: 20, ObjectsTotal: 40, Bytes: 200, BytesTotal: 400, Rejected: 2}
+	p := &progress{out: &out, now: frozen, width: func() int { return 48 }}
+	s := convert.Progress{Phase: "read", Objects: 20, ObjectsTotal: 40, Bytes: 200, BytesTotal: 400}
 	for _, elapsed := range []time.Duration{
 		100 * time.Millisecond, // too early
 		500 * time.Millisecond,
@@ -50,12 +51,16 @@ func TestProgressLive(t *testing.T) {
 		600 * time.Millisecond,
 	} {
 		s.Elapsed = elapsed
+		if elapsed == 600*time.Millisecond { // too much to say for the bar as well
+			s.Records, s.Rejected = 1_000_000, 2
+		}
 		p.update(s)
 	}
 	p.interrupt(func() { out.WriteString("warning\n") })
 	p.finish()
-	const line = clearLine + "read    ▕██████░░░░░░▏ 20/40 o"
-	if want := line + line + clearLine + "warning\n"; out.String() != want {
+	const line = clearLine + "read    ▕██████░░░░░░▏ 20/40 objects"
+	const full = clearLine + "read 20/40 objects · 1,000,000 records · 2 re"
+	if want := line + full + clearLine + "warning\n"; out.String() != want {
 		t.Errorf("got  %q\nwant %q", out.String(), want)
 	}
 }

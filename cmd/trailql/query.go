@@ -38,11 +38,12 @@ several sources run in the order given and stop at the first error. A SELECT
 without FROM reads cloudtrail_logs.
 
 On a terminal rows are a table that is fitted to its width and shows the first
-and last rows of a long result. Into a pipe or a file they are complete: CSV
-unless --format says otherwise. In CSV NULL is nothing and an empty text is "".
-Nothing is changed to suit a spreadsheet: texts that begin with = + - @ are
-formulas to it.`,
+and last rows of a long result; --format vertical gives each value lines of its
+own, whole. Into a pipe or a file rows are complete: CSV unless --format says
+otherwise. In CSV NULL is nothing and an empty text is "". Nothing is changed to
+suit a spreadsheet: texts that begin with = + - @ are formulas to it.`,
 		Example: `  trailql query "SELECT * WHERE eventsource='s3.amazonaws.com' LIMIT 10"
+  trailql query --format vertical "SELECT * WHERE eventname = 'ConsoleLogin' LIMIT 1"
   trailql query --format jsonl "SELECT eventname, count(*) n GROUP BY 1 ORDER BY n DESC"
   trailql query -o denied.csv "SELECT eventtime, useridentity.arn WHERE errorcode = 'AccessDenied'"
   trailql query -f hunt.sql
@@ -61,15 +62,15 @@ formulas to it.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.VarP(sourceFlag{&f.sources, false}, "command", "c", "run `SQL`; may be repeated")
-	flags.VarP(sourceFlag{&f.sources, true}, "file", "f", "run the statements in `FILE` (- for stdin); may be repeated")
-	flags.StringVarP(&f.format, "format", "F", f.format, "`FORMAT`: auto, table, csv, json or jsonl")
+	flags.VarP(sourceFlag{&f.sources, false}, "command", "c", "run `SQL`; repeatable")
+	flags.VarP(sourceFlag{&f.sources, true}, "file", "f", "run the statements in `FILE` (- for stdin); repeatable")
+	flags.StringVarP(&f.format, "format", "F", f.format, "`FORMAT` of the rows: auto, table, vertical, csv, json or jsonl")
 	flags.StringVarP(&f.output, "output", "o", "", "write the rows to `FILE`, whole or not at all; its suffix says the format")
 	flags.BoolVar(&f.force, "force", false, "replace the file of --output")
 	flags.DurationVar(&f.timeout, "timeout", 0, "stop a statement after this `DURATION`, such as 90s (default no limit)")
 	flags.StringVar(&f.memory, "memory", "", "memory for queries, a `SIZE` such as 2GiB (default 80 % of the machine's)")
-	flags.IntVar(&f.threads, "threads", 0, "threads `N` for queries (default one for each processor)")
-	flags.IntVar(&f.maxRows, "max-rows", f.maxRows, "rows `N` that a table on a terminal shows, 0 for all")
+	flags.IntVar(&f.threads, "threads", 0, "use `N` threads (default one for each processor)")
+	flags.IntVar(&f.maxRows, "max-rows", f.maxRows, "show at most `N` rows of a table, 0 for all; off a terminal all are shown unless given")
 	return cmd
 }
 

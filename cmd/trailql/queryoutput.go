@@ -46,6 +46,9 @@ func (f queryFlags) chooseFormat(a *app) (output.Format, error) {
 	return output.CSV, nil
 }
 
+// forPeople is true of the forms that results of several statements share.
+func forPeople(f output.Format) bool { return f == output.Table || f == output.Vertical }
+
 // terminalOf returns the terminal that w is, or nil.
 func terminalOf(w io.Writer) *os.File {
 	if file, ok := w.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
@@ -96,7 +99,7 @@ func widthOf(terminal *os.File) int {
 
 // separate writes what stands before the result of statement i.
 func (o *queryOutput) separate(i int) error {
-	if i == 0 || o.options.Format != output.Table {
+	if i == 0 || !forPeople(o.options.Format) {
 		return nil
 	}
 	_, err := fmt.Fprintln(o.writer)
@@ -128,8 +131,11 @@ func (o *queryOutput) footer(s output.Summary, stats engine.Stats) {
 			formatCount(int64(stats.Files)), plural(int64(stats.FilesTotal), "file"))
 	}
 	fmt.Fprintln(a.stderr, line)
-	if s.RowsShown < s.Rows || s.ColumnsShown < s.Columns || s.CutCells > 0 {
-		a.note("the table is shortened; --max-rows 0 shows all rows, --format csv or -o FILE everything")
+	if s.RowsShown < s.Rows {
+		a.note("--max-rows 0 shows all rows, -o FILE writes them to a file")
+	}
+	if s.ColumnsShown < s.Columns || s.CutCells > 0 {
+		a.note("values are cut or left out; --format vertical shows them whole")
 	}
 }
 

@@ -96,7 +96,6 @@ func (s sqlSource) read(stdin io.Reader) (string, error) {
 // locate turns a place in the statement into one in its script, and adds the
 // line of the script with a caret below the place.
 func (s sqlStatement) locate(err error) error {
-	line, column := 0, 0
 	var e *engine.SQLError
 	var d *dialect.Error
 	switch {
@@ -108,7 +107,7 @@ func (s sqlStatement) locate(err error) error {
 		return err
 	}
 	if e.Line > 0 {
-		line, column = dialect.Position(s.script, s.offset)
+		line, column := dialect.Position(s.script, s.offset)
 		if e.Line == 1 {
 			e.Column += column - 1
 		}

@@ -53,6 +53,7 @@ over Parquet files) and answers Athena-like SQL on it, on this machine.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef("%w (see %s --help)", err, cmd.CommandPath())
 	})
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.warehouse, "warehouse", a.warehouse, "warehouse `DIR` (default $"+warehouseVariable+" or trailql/warehouse in the user's data folder)")
 	flags.BoolVarP(&a.quiet, "quiet", "q", a.quiet, "no progress and no notes")

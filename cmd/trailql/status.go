@@ -36,8 +36,9 @@ type status struct {
 
 	Objects  int64 `json:"objects"`  // log files read
 	Rejected int64 `json:"rejected"` // rows of rejected_records
-	// Event ids that several records share which are not equal.
-	SharedEventIDs int64 `json:"shared_event_ids"`
+	// Event ids that several records share which are not equal; nil when memory
+	// did not suffice to count them.
+	SharedEventIDs *int64 `json:"shared_event_ids"`
 }
 
 type tableStatus struct {
@@ -48,7 +49,7 @@ type tableStatus struct {
 }
 
 func newStatusCommand(a *app) *cobra.Command {
-	format := "table"
+	format, memory := "table", ""
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Say what the warehouse holds",
@@ -61,9 +62,19 @@ belong to several records that differ.`,
 			if format != "table" && format != "json" {
 				return usagef("--format %q: want table or json", format)
 			}
-			s, err := readStatus(cmd.Context(), a)
+			var o duck.Options
+			if memory != "" {
+				var err error
+				if o.Memory, err = parseSize(memory); err != nil {
+					return usagef("--memory: %w", err)
+				}
+			}
+			s, err := readStatus(cmd.Context(), a, o)
 			if err != nil {
 				return err
+			}
+			if s.SharedEventIDs == nil {
+				a.note("shared event ids were not counted: that takes more memory, see --memory")
 			}
 			if format == "json" {
 				out := json.NewEncoder(a.stdout)
@@ -74,10 +85,11 @@ belong to several records that differ.`,
 		},
 	}
 	cmd.Flags().StringVarP(&format, "format", "F", format, "`FORMAT`: table or json")
+	cmd.Flags().StringVar(&memory, "memory", "", "memory for counting, a `SIZE` such as 2GiB (default 80 % of the machine's)")
 	return cmd
 }
 
-func readStatus(ctx context.Context, a *app) (s status, err error) {
+func readStatus(ctx context.Context, a *app, o duck.Options) (s status, err error) {
 	c, err := a.openWarehouse(ctx)
 	if err != nil {
 		return status{}, err
@@ -88,9 +100,11 @@ func readStatus(ctx context.Context, a *app) (s status, err error) {
 		return status{}, err
 	}
 	if s.records(convert.LogsTable) == 0 {
+		s.SharedEventIDs = new(int64)
 		return s, nil
 	}
-	e, err := duck.Open(ctx, duck.Options{Catalog: c})
+	o.Catalog = c
+	e, err := duck.Open(ctx, o)
 	if err != nil {
 		return status{}, err
 	}
@@ -163,11 +177,12 @@ func (s *status) readRecords(ctx context.Context, e engine.Engine) error {
 	}
 	shared, err := queryNumbers(ctx, e, `SELECT count(*) FROM (
 		SELECT eventid FROM cloudtrail_logs WHERE eventid IS NOT NULL GROUP BY eventid HAVING count(*) > 1)`)
-	if err != nil {
+	switch {
+	case errors.Is(err, engine.ErrLimit): // the rest is worth knowing without it
+	case err != nil:
 		return fmt.Errorf("count shared event ids: %w", err)
-	}
-	if shared[0] != nil {
-		s.SharedEventIDs = *shared[0]
+	default:
+		s.SharedEventIDs = shared[0]
 	}
 	return nil
 }
@@ -227,7 +242,11 @@ func (s *status) print(w io.Writer) error {
 	row("regions", "%s", formatCount(int64(s.Regions)))
 	row("log files read", "%s", formatCount(s.Objects))
 	row("rejected", "%s", formatCount(s.Rejected))
-	row("shared event ids", "%s", formatCount(s.SharedEventIDs))
+	if s.SharedEventIDs != nil {
+		row("shared event ids", "%s", formatCount(*s.SharedEventIDs))
+	} else {
+		row("shared event ids", "not counted")
+	}
 	fmt.Fprintln(out)
 	fmt.Fprintln(out, "table\trows\tfiles\tsize")
 	for _, t := range s.Tables {

@@ -17,7 +17,7 @@ type versionInfo struct {
 	Revision string `json:"revision,omitempty"`
 	Go       string `json:"go"`
 	Platform string `json:"platform"`
-	DuckDB   string `json:"duckdb_go,omitempty"`
+	DuckDB   string `json:"duckdb_bindings,omitempty"`
 	Iceberg  string `json:"iceberg_go,omitempty"`
 }
 
@@ -53,7 +53,7 @@ func readVersion() versionInfo {
 	}
 	for _, m := range build.Deps {
 		switch m.Path {
-		case "github.com/duckdb/duckdb-go/v2":
+		case "github.com/duckdb/duckdb-go-bindings":
 			v.DuckDB = m.Version
 		case "github.com/apache/iceberg-go":
 			v.Iceberg = m.Version
@@ -71,7 +71,7 @@ func buildVersion() string {
 	}
 	line += " " + v.Go + " " + v.Platform
 	if v.DuckDB != "" {
-		line += " duckdb-go " + v.DuckDB
+		line += " duckdb-go-bindings " + v.DuckDB
 	}
 	if v.Iceberg != "" {
 		line += " iceberg-go " + v.Iceberg

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/adrg/xdg"
 
@@ -28,8 +29,13 @@ func (a *app) findWarehouse() {
 // there is an error of usage.
 func (a *app) openWarehouse(ctx context.Context) (*catalog.Catalog, error) {
 	c, err := catalog.Open(ctx, a.warehouse, catalog.Options{Now: a.now})
-	if errors.Is(err, catalog.ErrNotExist) {
-		return nil, usageError{err}
+	return c, warehouseError(err)
+}
+
+// warehouseError makes a name that cannot be a warehouse's an error of usage.
+func warehouseError(err error) error {
+	if errors.Is(err, catalog.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, errors.ErrUnsupported) {
+		return usageError{err}
 	}
-	return c, err
+	return err
 }
