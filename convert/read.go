@@ -210,15 +210,19 @@ func (e *readError) Unwrap() error { return e.err }
 
 // read decodes an object, or the members of a zip file, and hashes its bytes.
 func (w *worker) read(ctx context.Context, in storage.Reader) (content cloudtrail.Content, err error) {
-	var magic [4]byte
-	if n, err := in.ReadAt(magic[:], 0); err != nil && err != io.EOF || n == 0 && in.Size() > 0 {
+	head := w.buf[:min(in.Size(), int64(len(w.buf)))]
+	if _, err := io.ReadFull(in, head); err != nil {
 		return content, &readError{fmt.Errorf("read: %w", err)}
 	}
-	hashed := &hashingReader{r: in, h: w.hash}
-	switch string(magic[:]) {
-	case "PAR1":
+	// Most objects are shorter than that: one read gets them.
+	hashed := &hashingReader{r: io.MultiReader(bytes.NewReader(head), in), h: w.hash}
+	if int64(len(head)) == in.Size() {
+		hashed.r = bytes.NewReader(head)
+	}
+	switch {
+	case bytes.HasPrefix(head, []byte("PAR1")):
 		content.Foreign = 1
-	case "PK\x03\x04":
+	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
 		content, err = w.zip(ctx, in)
 	default:
 		content, err = w.decode(ctx, hashed)

@@ -80,28 +80,27 @@ func (f *Folder) Open(ctx context.Context, name string) (Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A pipe in an archive must not hang the reader, hence O_NONBLOCK.
-	file, err := os.OpenFile(p, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	r := &fileReader{}
+	for {
+		// A pipe in an archive must not hang the reader, hence O_NONBLOCK.
+		r.fd, err = syscall.Open(p, syscall.O_RDONLY|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
+		if err != syscall.EINTR {
+			break
+		}
+	}
 	if err != nil {
 		return nil, nameError("open", name, notExist(err))
 	}
-	info, err := file.Stat()
-	if err == nil && !info.Mode().IsRegular() {
+	var info syscall.Stat_t
+	if err = syscall.Fstat(r.fd, &info); err == nil && info.Mode&syscall.S_IFMT != syscall.S_IFREG {
 		err = ErrNotExist
 	}
 	if err != nil {
-		file.Close()
-		return nil, nameError("open", name, err)
+		return nil, errors.Join(nameError("open", name, err), r.Close())
 	}
-	return &fileReader{File: file, size: info.Size()}, nil
+	r.size = info.Size
+	return r, nil
 }
-
-type fileReader struct {
-	*os.File
-	size int64
-}
-
-func (r *fileReader) Size() int64 { return r.size }
 
 // Stat implements [Storage].
 func (f *Folder) Stat(ctx context.Context, name string) (Object, error) {

@@ -73,7 +73,8 @@ type Storage interface {
 	Remove(ctx context.Context, name string) error
 }
 
-// Reader reads one object. ReadAt is safe for concurrent use.
+// Reader reads one object as it was when it was opened: Size bytes. ReadAt is
+// safe for concurrent use.
 type Reader interface {
 	io.Reader
 	io.ReaderAt
