@@ -47,6 +47,7 @@ type batch struct {
 
 	used    atomic.Int64 // bytes in sets
 	records atomic.Int64
+	rows    atomic.Int64 // of cloudtrail_logs that are written
 	files   atomic.Int64
 
 	relieving sync.Mutex
@@ -225,7 +226,7 @@ func (b *batch) flush(ctx context.Context, w *rowset.Writer, p *partition) error
 		return err
 	}
 	b.r.n.duplicates.Add(int64(dropped))
-	b.r.n.records.Add(int64(s.Len()))
+	b.rows.Add(int64(s.Len()))
 	if s.Len() == 0 {
 		return nil
 	}
@@ -258,7 +259,7 @@ func (r *run) writeSet(ctx context.Context, batch string, w *rowset.Writer, s *r
 	}
 	if err != nil {
 		out.Abort()
-		return catalog.DataFile{}, m, fmt.Errorf("write %s: %w", path, err)
+		return catalog.DataFile{}, m, err // names the file
 	}
 	r.n.parquetBytes.Add(m.Bytes)
 	r.n.files.Add(1)
@@ -406,6 +407,7 @@ func (b *batch) commit(ctx context.Context, writers []*rowset.Writer) error {
 	if _, err = b.r.o.Catalog.Commit(ctx, catalog.Batch{ID: b.id, Changes: changes}); err != nil {
 		return err
 	}
+	b.r.n.records.Add(b.rows.Load())
 	for key, p := range b.partitions {
 		if len(p.files) > 0 {
 			b.r.written[key] = true

@@ -64,7 +64,7 @@ type Summary struct {
 	Foreign    int64 // left alone: no CloudTrail content
 	Unreadable int64 // could not be listed or read; tried again next time
 
-	Records    int64 // new rows
+	Records    int64 // new rows, committed
 	Duplicates int64 // records that were there already
 	Rejected   int64
 	Aggregated int64 // new rows of aggregated_events

@@ -193,6 +193,13 @@ func undisturbed(t testing.TB, src string) state {
 	return st
 }
 
+func rowCount(s state) (n int) {
+	for _, k := range s.Logs {
+		n += k
+	}
+	return n
+}
+
 // The k-th operation of the warehouse's storage fails, for every k, as on a full
 // disk: what is visible is whole, the next run completes to the same tables, and
 // nothing is left lying about.
@@ -206,6 +213,7 @@ func TestWarehouseFaults(t *testing.T) {
 	for i := range compactFiles - 1 {
 		mustRun(t, Options{Catalog: before, Sources: []string{filepath.Join(src, fmt.Sprintf("00%d.json", i))}})
 	}
+	rowsBefore := rowCount(read(t, before, true))
 	for name, o := range map[string]storagetest.FaultOptions{
 		"write once":        {Ops: storagetest.Mutations},
 		"write from then":   {Ops: storagetest.Mutations, Stay: true},
@@ -231,10 +239,11 @@ func TestWarehouseFaults(t *testing.T) {
 				o.At = k
 				fault := storagetest.NewFault(inner, o)
 				disk := newLocal(t, inner)
+				var summary Summary
 				err := func() error {
 					c, err := catalog.Open(t.Context(), "", catalog.Options{Storage: local{fault, disk.root}})
 					if err == nil {
-						_, err = Run(t.Context(), Options{Catalog: c, Sources: []string{src}, Threads: 1, batchRecords: 40, taskObjects: 1})
+						summary, err = Run(t.Context(), Options{Catalog: c, Sources: []string{src}, Threads: 1, batchRecords: 40, taskObjects: 1})
 					}
 					return err
 				}()
@@ -247,6 +256,9 @@ func TestWarehouseFaults(t *testing.T) {
 				c := open(t, disk)
 				half := read(t, c, true)
 				whole(t, want, half)
+				if there := rowsBefore + int(summary.Records); there > rowCount(half) {
+					t.Errorf("says that it has added %d rows: %d, not %d", summary.Records, rowCount(half), there)
+				}
 				if n := len(half.Ledger); n > compactFiles-1 && n < len(want.Ledger) {
 					halves++
 				}

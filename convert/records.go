@@ -117,7 +117,7 @@ func writeRecords[T any](ctx context.Context, c *catalog.Catalog, batch, table s
 	}
 	if err != nil {
 		out.Abort()
-		return catalog.DataFile{}, fmt.Errorf("write %s: %w", path, err)
+		return catalog.DataFile{}, err // names the file
 	}
 	f := catalog.DataFile{Path: path, Records: int64(len(rows)), Bytes: counted.n, ValueCounts: map[int]int64{}}
 	for _, field := range recordSchema[T]().Fields() {
