@@ -49,16 +49,57 @@ func convertWithDuckDB(ctx context.Context, dir, out string, largest int64) (row
 	if _, err := db.ExecContext(ctx, "SET preserve_insertion_order = false"); err != nil {
 		return 0, fmt.Errorf("set up DuckDB: %w", err)
 	}
-	quote := func(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
-	done, err := db.ExecContext(ctx, `COPY (
-		SELECT unnest(r), r.awsRegion AS region, r.eventTime[1:10] AS date
-		FROM (SELECT unnest(Records) AS r FROM read_json(`+quote(dir+"/**/*.json.gz")+`,
-			columns = {Records: `+quote(recordType+"[]")+`}, format = 'newline_delimited', records = true, compression = 'gzip', maximum_object_size = `+strconv.FormatInt(max(16<<20, largest+1<<20), 10)+`))
-	) TO `+quote(out)+` (FORMAT parquet, COMPRESSION zstd, PARTITION_BY (region, date))`)
+	done, err := db.ExecContext(ctx, "COPY ("+selectRecords(dir, largest)+") TO "+quote(out)+" (FORMAT parquet, COMPRESSION zstd, PARTITION_BY (region, date))")
 	if err != nil {
 		return 0, fmt.Errorf("convert with DuckDB: %w", err)
 	}
 	return done.RowsAffected()
+}
+
+// selectRecords is the query for the records of an archive.
+func selectRecords(dir string, largest int64) string {
+	return `SELECT unnest(r), r.awsRegion AS region, r.eventTime[1:10] AS date
+		FROM (SELECT unnest(Records) AS r FROM read_json(` + quote(dir+"/**/*.json.gz") + `,
+			columns = {Records: ` + quote(recordType+"[]") + `}, format = 'newline_delimited', records = true, compression = 'gzip', maximum_object_size = ` + strconv.FormatInt(max(16<<20, largest+1<<20), 10) + `))`
+}
+
+func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+
+// queryWithDuckDB writes the rows of a query as CSV to stdout. In it, logs are
+// the Parquet files below dir, or with largest the records of the archive there.
+func queryWithDuckDB(ctx context.Context, dir string, largest int64, query string) error {
+	db, err := sql.Open("duckdb", "")
+	if err != nil {
+		return fmt.Errorf("open DuckDB: %w", err)
+	}
+	defer db.Close()
+	logs := "SELECT * FROM read_parquet(" + quote(dir+"/**/*.parquet") + ", hive_partitioning = true, hive_types = {region: VARCHAR, date: VARCHAR})"
+	if largest > 0 {
+		logs = selectRecords(dir, largest)
+	}
+	for _, statement := range []string{"CREATE VIEW logs AS " + logs, "COPY (" + query + ") TO '/dev/stdout' (FORMAT csv)"} {
+		if _, err := db.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("query with DuckDB: %w", err)
+		}
+	}
+	return nil
+}
+
+// runDuckDBQueryChild is the whole of a child process that runs a query.
+func runDuckDBQueryChild(ctx context.Context, args []string, _, stderr io.Writer) int {
+	if len(args) != 3 {
+		fmt.Fprintf(stderr, "error: %s wants a folder, a size and a query\n", duckDBQueryChild)
+		return 2
+	}
+	largest, err := strconv.ParseInt(args[1], 10, 64)
+	if err == nil {
+		err = queryWithDuckDB(ctx, args[0], largest, args[2])
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "error: %v\n", err)
+		return 1
+	}
+	return 0
 }
 
 // runDuckDBChild is the whole of a child process that converts with DuckDB.

@@ -1,6 +1,7 @@
 // Command bench measures what it costs to turn a trail archive into Parquet:
 // gzip -dc as the yardstick, trailql convert, and DuckDB's own read_json, each
-// as a child process, in turn, on one archive. It prints a Markdown table.
+// as a child process, in turn, on one archive. With -queries it measures a suite
+// of queries instead. It prints a Markdown table.
 //
 //	go run -tags duckdb_arrow ./cmd/bench -dir /tmp/realistic -records 1000000 -files 1000 -trailql bin/trailql
 //
@@ -18,8 +19,11 @@ import (
 	"strings"
 )
 
-// duckDBChild is the first argument of a child process that runs DuckDB.
-const duckDBChild = "duckdb-child"
+// The first argument of a child process that runs DuckDB.
+const (
+	duckDBChild      = "duckdb-child"
+	duckDBQueryChild = "duckdb-query-child"
+)
 
 // options are the flags.
 type options struct {
@@ -32,6 +36,7 @@ type options struct {
 	runs    int
 	scratch string
 	only    string
+	queries bool
 }
 
 func main() {
@@ -39,6 +44,9 @@ func main() {
 	defer stop()
 	if len(os.Args) > 1 && os.Args[1] == duckDBChild {
 		os.Exit(runDuckDBChild(ctx, os.Args[2:], os.Stdout, os.Stderr))
+	}
+	if len(os.Args) > 1 && os.Args[1] == duckDBQueryChild {
+		os.Exit(runDuckDBQueryChild(ctx, os.Args[2:], os.Stdout, os.Stderr))
 	}
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
@@ -57,6 +65,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.IntVar(&o.runs, "runs", 3, "rounds; the table shows medians")
 	flags.StringVar(&o.scratch, "scratch", "", "`folder` for what the converters write (default the system's)")
 	flags.StringVar(&o.only, "only", "", "comma-separated `names` of what to run: gzip, trailql, duckdb, again, find (default all)")
+	flags.BoolVar(&o.queries, "queries", false, "measure queries on the converted archive")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return 0
 	} else if err != nil {
@@ -66,7 +75,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "error: want -dir FOLDER, at least one run, and no other arguments")
 		return 2
 	}
-	if err := bench(ctx, o, stdout, stderr); err != nil {
+	measure := bench
+	if o.queries {
+		measure = benchQueries
+	}
+	if err := measure(ctx, o, stdout, stderr); err != nil {
 		fmt.Fprintf(stderr, "error: %v\n", err)
 		return 1
 	}
@@ -116,6 +129,9 @@ func commandLine(o options, made bool) string {
 	line += fmt.Sprintf(" -runs %d", o.runs)
 	if o.trailql != "" {
 		line += " -trailql " + o.trailql
+	}
+	if o.queries {
+		line += " -queries"
 	}
 	if o.only != "" {
 		line += " -only " + strings.ReplaceAll(o.only, " ", "")

@@ -17,9 +17,8 @@ func writeTable(w io.Writer, a archive, candidates []candidate, command string) 
 			yardstick = median(c.measured, func(m measurement) time.Duration { return m.cpu })
 		}
 	}
-	text := fmt.Sprintf("```\n%s\n```\n\n%d files, %.1f MB stored, %.1f MB of JSON, the largest file %.1f MB; %d cores, %s/%s, %s. Medians of %d rounds.\n\n",
-		command, len(a.files), megabytes(a.storedBytes), megabytes(a.jsonBytes), megabytes(a.largest),
-		runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(), rounds(candidates))
+	text := fmt.Sprintf("```\n%s\n```\n\n%d files, %.1f MB stored, %.1f MB of JSON, the largest file %.1f MB; %s. Medians of %d rounds.\n\n",
+		command, len(a.files), megabytes(a.storedBytes), megabytes(a.jsonBytes), megabytes(a.largest), machine(), rounds(candidates))
 	text += "| | CPU s | × `gzip -dc` | wall s | peak MiB | Parquet, % of gzip | MB of JSON/s | files/s |\n|---|--:|--:|--:|--:|--:|--:|--:|\n"
 	for _, c := range candidates {
 		cpu := median(c.measured, func(m measurement) time.Duration { return m.cpu })
@@ -39,6 +38,10 @@ func writeTable(w io.Writer, a archive, candidates []candidate, command string) 
 	}
 	_, err := io.WriteString(w, text)
 	return err
+}
+
+func machine() string {
+	return fmt.Sprintf("%d cores, %s/%s, %s", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
 }
 
 func megabytes(n int64) float64 { return float64(n) / 1e6 }

@@ -36,7 +36,10 @@ type Column struct {
 	// Metrics asks for counts and bounds in the table's metadata: for columns
 	// that people filter by.
 	Metrics bool
-	Doc     string
+	// Needle asks for a Bloom filter in every row group: for columns in which
+	// people look for one value in all of the table.
+	Needle bool
+	Doc    string
 }
 
 // Field ids of what a Resources or Map column contains, added to Column.ID.
@@ -56,12 +59,12 @@ var columns = []Column{
 	{Name: "eventversion", Key: "eventVersion", ID: 1, Kind: Text},
 	{Name: "useridentity", Key: "userIdentity", ID: 2, Kind: Struct, Fields: []Column{
 		{Name: "type", Key: "type", ID: 3, Metrics: true},
-		{Name: "principalid", Key: "principalId", ID: 4, Metrics: true},
-		{Name: "arn", Key: "arn", ID: 5, Metrics: true},
+		{Name: "principalid", Key: "principalId", ID: 4, Metrics: true, Needle: true},
+		{Name: "arn", Key: "arn", ID: 5, Metrics: true, Needle: true},
 		{Name: "accountid", Key: "accountId", ID: 6, Metrics: true},
 		{Name: "invokedby", Key: "invokedBy", ID: 7},
-		{Name: "accesskeyid", Key: "accessKeyId", ID: 8, Metrics: true},
-		{Name: "username", Key: "userName", ID: 9, Metrics: true},
+		{Name: "accesskeyid", Key: "accessKeyId", ID: 8, Metrics: true, Needle: true},
+		{Name: "username", Key: "userName", ID: 9, Metrics: true, Needle: true},
 		{Name: "onbehalfof", Key: "onBehalfOf", ID: 10, Kind: Struct, Fields: []Column{
 			{Name: "userid", Key: "userId", ID: 11},
 			{Name: "identitystorearn", Key: "identityStoreArn", ID: 12},
@@ -74,7 +77,7 @@ var columns = []Column{
 			{Name: "sessionissuer", Key: "sessionIssuer", ID: 17, Kind: Struct, Fields: []Column{
 				{Name: "type", Key: "type", ID: 18},
 				{Name: "principalid", Key: "principalId", ID: 19},
-				{Name: "arn", Key: "arn", ID: 20},
+				{Name: "arn", Key: "arn", ID: 20, Needle: true},
 				{Name: "accountid", Key: "accountId", ID: 21},
 				{Name: "username", Key: "userName", ID: 22},
 			}},
@@ -89,7 +92,7 @@ var columns = []Column{
 	{Name: "eventsource", Key: "eventSource", ID: 30, Metrics: true},
 	{Name: "eventname", Key: "eventName", ID: 31, Metrics: true},
 	{Name: "awsregion", Key: "awsRegion", ID: 32, Metrics: true},
-	{Name: "sourceipaddress", Key: "sourceIPAddress", ID: 33, Metrics: true},
+	{Name: "sourceipaddress", Key: "sourceIPAddress", ID: 33, Metrics: true, Needle: true},
 	{Name: "useragent", Key: "userAgent", ID: 34},
 	{Name: "errorcode", Key: "errorCode", ID: 35, Metrics: true},
 	{Name: "errormessage", Key: "errorMessage", ID: 36},
@@ -97,14 +100,14 @@ var columns = []Column{
 	{Name: "responseelements", Key: "responseElements", ID: 38, Kind: JSON},
 	{Name: "additionaleventdata", Key: "additionalEventData", ID: 39, Kind: JSON},
 	{Name: "requestid", Key: "requestID", ID: 40},
-	{Name: "eventid", Key: "eventID", ID: 41, Metrics: true},
+	{Name: "eventid", Key: "eventID", ID: 41, Metrics: true, Needle: true},
 	{Name: "resources", Key: "resources", ID: 42, Kind: Resources}, // 43 element, 44..46 arn, accountid, type
 	{Name: "eventtype", Key: "eventType", ID: 47, Metrics: true},
 	{Name: "apiversion", Key: "apiVersion", ID: 48},
 	{Name: "readonly", Key: "readOnly", ID: 49, Metrics: true, Kind: Flag},
 	{Name: "recipientaccountid", Key: "recipientAccountId", ID: 50, Metrics: true},
 	{Name: "serviceeventdetails", Key: "serviceEventDetails", ID: 51, Kind: JSON},
-	{Name: "sharedeventid", Key: "sharedEventID", ID: 52, Metrics: true},
+	{Name: "sharedeventid", Key: "sharedEventID", ID: 52, Metrics: true, Needle: true},
 	{Name: "vpcendpointid", Key: "vpcEndpointId", ID: 53},
 	{Name: "vpcendpointaccountid", Key: "vpcEndpointAccountId", ID: 54},
 	{Name: "eventcategory", Key: "eventCategory", ID: 55, Metrics: true},

@@ -122,6 +122,9 @@ func (w *Writer) text(c physical) {
 		k.nulls += int64(pageNulls)
 		w.dataPage(k, body, to-from, from, textEncoding(dictionary))
 	}
+	if c.column.Needle {
+		w.filter(col, codes, dictionary, len(codes)-nulls)
+	}
 	w.end(c, k)
 }
 

@@ -51,6 +51,7 @@ type Writer struct {
 	// entries are the row group's entries of each fragment.
 	entries [cloudtrail.NumFragments][]uint32
 
+	filters []pendingFilter
 	offsets []format.OffsetIndex
 	indexes []*format.ColumnIndex
 
@@ -101,7 +102,7 @@ func (w *Writer) Write(out io.Writer, s *Set) (Metrics, error) {
 	for range plan() {
 		w.file.ColumnOrders = append(w.file.ColumnOrders, format.ColumnOrder{Value: new(format.TypeDefinedOrder)})
 	}
-	w.offsets, w.indexes = nil, nil
+	w.filters, w.offsets, w.indexes = w.filters[:0], nil, nil
 	w.write([]byte("PAR1"))
 	order := s.order()
 	for from := 0; from < len(order); from += rowGroupRows {
@@ -170,6 +171,7 @@ func (w *Writer) rowGroup(ordinal int) {
 	for i := range g.Columns {
 		g.TotalByteSize += g.Columns[i].MetaData.TotalUncompressedSize
 	}
+	w.writeFilters(g)
 }
 
 func (w *Writer) footer() {
