@@ -58,7 +58,22 @@ type DataFile struct {
 	NullCounts   map[int]int64
 	LowerBounds  map[int][]byte
 	UpperBounds  map[int][]byte
+	TimeTexts    TimeTexts // set by Plan with Predicate.TimeTexts
 }
+
+// TimeTexts says what is known of the texts in a file's column eventtime, which
+// are as the records had them: with an offset, a text can start with the day
+// before or after its UTC day.
+type TimeTexts uint8
+
+const (
+	// AnyTexts: nothing is known.
+	AnyTexts TimeTexts = iota
+	// DayTexts: all start with the UTC day of the file's events and a T.
+	DayTexts
+	// LateTexts: that, and no event is of the first second of the day.
+	LateTexts
+)
 
 // Change is what a batch does to one table. Removing files and adding as many
 // records as they had is recorded as a compaction, which other readers of the

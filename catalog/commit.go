@@ -66,8 +66,8 @@ func (c *Catalog) Commit(ctx context.Context, b Batch) (version int64, err error
 }
 
 // commit stores the next version. plan stages what a batch changes on top of
-// base and is called again whenever another writer was faster. If it stages no
-// table, there is nothing to commit.
+// base and is called again whenever another writer was faster. If it stages
+// neither a table nor the views, there is nothing to commit.
 func (c *Catalog) commit(ctx context.Context, b *batch, plan func(ctx context.Context, base *Snapshot, s *stage) error) (int64, error) {
 	for try := 0; ; try++ {
 		base, err := c.Snapshot(ctx)
@@ -82,7 +82,7 @@ func (c *Catalog) commit(ctx context.Context, b *batch, plan func(ctx context.Co
 			s.discard(ctx)
 			return 0, err
 		}
-		if len(s.tables) == 0 {
+		if len(s.tables) == 0 && s.views == nil {
 			return base.Version(), nil
 		}
 		won, err := c.advance(ctx, b, base.version, s)
@@ -102,7 +102,10 @@ func (c *Catalog) commit(ctx context.Context, b *batch, plan func(ctx context.Co
 // advance makes the staged tables the next version after base, unless another
 // writer has made one.
 func (c *Catalog) advance(ctx context.Context, b *batch, base version, s *stage) (won bool, err error) {
-	next := version{Version: base.Version + 1, Batch: b.id, Committed: c.now().UTC(), Tables: map[string]tableVersion{}}
+	next := version{Version: base.Version + 1, Batch: b.id, Committed: c.now().UTC(), Tables: map[string]tableVersion{}, Views: base.Views}
+	if s.views != nil {
+		next.Views = s.views
+	}
 	for name, t := range base.Tables {
 		next.Tables[name] = t
 	}
@@ -194,6 +197,7 @@ type stage struct {
 	n       int
 	stored  []string
 	tables  map[string]tableVersion
+	views   map[string]View // all of them; nil if they stay as they are
 }
 
 func (c *Catalog) newStage(b *batch, version int64) *stage {

@@ -29,6 +29,7 @@ type fileIndex struct {
 	Bytes      []int64    `json:"bytes"`
 	First      []int64    `json:"first"` // event time, microseconds; behind Last if not known
 	Last       []int64    `json:"last"`
+	Texts      []int      `json:"texts,omitempty"` // TimeTexts; indexes of before it was thought of have none
 }
 
 // indexName is the name of the index of a manifest.
@@ -77,6 +78,7 @@ func encodeIndex(t *Table, entries []entry) ([]byte, error) {
 			first, last = 1, 0
 		}
 		x.First, x.Last = append(x.First, first), append(x.Last, last)
+		x.Texts = append(x.Texts, int(e.times.texts))
 	}
 	return json.Marshal(x)
 }
@@ -110,6 +112,9 @@ func (c *Catalog) readIndex(ctx context.Context, t *Table, manifest string, file
 			Bytes:     x.Bytes[i],
 		}
 		l.times[i] = timeSpan{first: x.First[i], last: x.Last[i], known: x.First[i] <= x.Last[i]}
+		if len(x.Texts) == files && l.times[i].known && x.Texts[i] > 0 && x.Texts[i] <= int(LateTexts) {
+			l.times[i].texts = TimeTexts(x.Texts[i])
+		}
 	}
 	return l, nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/apache/iceberg-go"
@@ -17,6 +18,7 @@ const (
 	regionColumn    = "region"
 	dateColumn      = "date" // UTC day of the event time, YYYY-MM-DD
 	eventTimeColumn = "eventtimestamp"
+	timeTextColumn  = "eventtime" // the event time as the record has it
 )
 
 // Predicate narrows a plan. Zero fields do not narrow.
@@ -24,6 +26,8 @@ type Predicate struct {
 	Regions []string
 	From    time.Time // event time, inclusive
 	To      time.Time // event time, exclusive
+	// TimeTexts asks for DataFile.TimeTexts, for which more may have to be read.
+	TimeTexts bool
 }
 
 // PlanStats says what planning saved.
@@ -40,7 +44,7 @@ type PlanStats struct {
 func (t *Table) Plan(ctx context.Context, p Predicate) ([]DataFile, PlanStats, error) {
 	total := t.Stats()
 	stats := PlanStats{FilesTotal: int(total.Files), RecordsTotal: total.Records, BytesTotal: total.Bytes}
-	manifests, err := t.catalog.manifests(ctx, t.meta.CurrentSnapshot(), t.paths)
+	manifests, err := t.catalog.manifests(ctx, t.snapshot, t.paths)
 	if err != nil {
 		return nil, stats, fmt.Errorf("plan table %q: %w", t.name, err)
 	}
@@ -51,7 +55,7 @@ func (t *Table) Plan(ctx context.Context, p Predicate) ([]DataFile, PlanStats, e
 	loaded := make([]*manifestFiles, len(manifests))
 	err = eachConcurrently(len(manifests), func(i int) error {
 		var err error
-		loaded[i], err = t.catalog.files(ctx, manifests[i], t, f.needsTimes(manifests[i].Partitions()))
+		loaded[i], err = t.catalog.files(ctx, manifests[i], t, p.TimeTexts || f.needsTimes(manifests[i].Partitions()))
 		return err
 	})
 	if err != nil {
@@ -66,6 +70,9 @@ func (t *Table) Plan(ctx context.Context, p Predicate) ([]DataFile, PlanStats, e
 	for _, l := range loaded {
 		for i, file := range l.files {
 			if f.matches(file.Partition) && (l.times == nil || f.overlaps(l.times[i])) {
+				if l.times != nil {
+					file.TimeTexts = l.times[i].texts
+				}
 				files = append(files, file)
 				stats.Records += file.Records
 				stats.Bytes += file.Bytes
@@ -198,6 +205,7 @@ func (f filter) overlaps(s timeSpan) bool {
 type timeSpan struct {
 	first, last int64
 	known       bool
+	texts       TimeTexts
 }
 
 // eventTimes takes a file's times from the bounds of its columns.
@@ -206,9 +214,25 @@ func (t *Table) eventTimes(lower, upper map[int][]byte) timeSpan {
 	if len(lo) != 8 || len(hi) != 8 {
 		return timeSpan{}
 	}
-	return timeSpan{
+	span := timeSpan{
 		first: int64(binary.LittleEndian.Uint64(lo)),
 		last:  int64(binary.LittleEndian.Uint64(hi)),
 		known: true,
 	}
+	span.texts = span.textsBetween(string(lower[t.textField]), string(upper[t.textField]))
+	return span
+}
+
+// textsBetween reads the bounds of the texts, of which there may be only the
+// first characters: what starts like both has texts between that do so, too.
+func (s timeSpan) textsBetween(lower, upper string) TimeTexts {
+	first := time.UnixMicro(s.first).UTC()
+	day := first.Format(time.DateOnly) + "T"
+	switch {
+	case !strings.HasPrefix(lower, day) || !strings.HasPrefix(upper, day) || time.UnixMicro(s.last).UTC().Format(time.DateOnly)+"T" != day:
+		return AnyTexts
+	case first.Sub(first.Truncate(24*time.Hour)) < time.Second:
+		return DayTexts
+	}
+	return LateTexts
 }

@@ -57,18 +57,23 @@ type Table struct {
 	metaName string
 	paths    tablePaths
 
+	snapshot  *table.Snapshot // that is read; nil before the first commit
 	fields    []iceberg.PartitionField
 	timeField int // field id of the event time; 0 if there is none
+	textField int // field id of its text; 0 if there is none
 }
 
 func newTable(c *Catalog, name, metaName string, meta table.Metadata) *Table {
-	t := &Table{catalog: c, name: name, meta: meta, metaName: metaName, paths: newTablePaths(name, meta)}
+	t := &Table{catalog: c, name: name, meta: meta, metaName: metaName, paths: newTablePaths(name, meta), snapshot: meta.CurrentSnapshot()}
 	spec := meta.PartitionSpec()
 	for _, f := range spec.Fields() {
 		t.fields = append(t.fields, f)
 	}
 	if f, ok := meta.CurrentSchema().FindFieldByName(eventTimeColumn); ok {
 		t.timeField = f.ID
+	}
+	if f, ok := meta.CurrentSchema().FindFieldByName(timeTextColumn); ok {
+		t.textField = f.ID
 	}
 	return t
 }
@@ -95,7 +100,7 @@ func (t *Table) Spec() []string {
 
 // Stats come from the table's metadata: no file is read.
 func (t *Table) Stats() TableStats {
-	snap := t.meta.CurrentSnapshot()
+	snap := t.snapshot
 	if snap == nil || snap.Summary == nil {
 		return TableStats{}
 	}
@@ -109,7 +114,7 @@ func (t *Table) Stats() TableStats {
 
 // CommittedAt is when a batch last changed the table, UTC; zero if none did.
 func (t *Table) CommittedAt() time.Time {
-	snap := t.meta.CurrentSnapshot()
+	snap := t.snapshot
 	if snap == nil {
 		return time.Time{}
 	}

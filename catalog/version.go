@@ -32,6 +32,7 @@ type version struct {
 	Batch     string                  `json:"batch,omitempty"` // the batch that made it
 	Committed time.Time               `json:"committed"`
 	Tables    map[string]tableVersion `json:"tables"`
+	Views     map[string]View         `json:"views,omitempty"`
 }
 
 type tableVersion struct {
