@@ -62,9 +62,10 @@ type Engine interface {
 
 // Query is one statement with its parameters and limits.
 type Query struct {
-	SQL    string
-	Params []any // for ? and $1: nil, bool, integers, floats, string, []byte, time.Time
-	Limits Limits
+	SQL     string
+	Dialect string // of SQL, in the engine's words; "" is the engine's default
+	Params  []any  // for ? and $1: nil, bool, integers, floats, string, []byte, time.Time
+	Limits  Limits
 }
 
 // Limits of one query; a zero field does not limit. A limit that is reached
@@ -73,6 +74,7 @@ type Limits struct {
 	Timeout time.Duration // from Query to the last batch
 	Rows    int64         // delivered
 	Bytes   int64         // delivered, as the batches take in memory
+	Scan    int64         // size of the data files to read; more is refused before it runs
 }
 
 // Stats of a query; complete once its batches are exhausted or it is closed.
@@ -83,6 +85,9 @@ type Stats struct {
 	FilesTotal int   // data files of the tables that the statement names
 	Bytes      int64 // size of Files
 	BytesTotal int64 // size of FilesTotal
+	// Partitions have Files, PartitionsTotal have FilesTotal. Tables that are
+	// not partitioned do not count.
+	Partitions, PartitionsTotal int
 }
 
 // TypeKey is the metadata key of a schema's field under which an engine says

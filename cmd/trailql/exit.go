@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -92,6 +93,10 @@ func (a *app) report(ctx context.Context, err error) int {
 	case exitInterrupted, exitTerminated:
 		err = errors.New("cancelled")
 	}
+	if a.jsonErrors {
+		a.reportJSON(err, code)
+		return code
+	}
 	a.line("error", message(err))
 	if detailed, ok := errors.AsType[detailedError](err); ok {
 		for _, l := range detailed.Lines() {
@@ -99,6 +104,32 @@ func (a *app) report(ctx context.Context, err error) int {
 		}
 	}
 	return code
+}
+
+// errorLine is an error for machines. Its names are part of the interface.
+type errorLine struct {
+	Error    string `json:"error"`
+	Line     int    `json:"line,omitempty"` // of the SQL, from 1
+	Column   int    `json:"column,omitempty"`
+	Hint     string `json:"hint,omitempty"`
+	ExitCode int    `json:"exit_code"`
+}
+
+// reportJSON writes the error as one line that is safe on a terminal.
+func (a *app) reportJSON(err error, code int) {
+	l := errorLine{Error: message(err), ExitCode: code}
+	if at, ok := errors.AsType[*engine.SQLError](err); ok {
+		l.Error, l.Line, l.Column, l.Hint = at.Message, at.Line, at.Column, at.Hint
+		if at.Kind != nil {
+			l.Error = at.Kind.Error() + ": " + l.Error
+		}
+	}
+	text, err := json.Marshal(l)
+	if err != nil {
+		a.line("error", err.Error())
+		return
+	}
+	fmt.Fprintf(a.stderr, "%s\n", output.SafeJSON(text))
 }
 
 // message is the text of the error, with the parts of a joined one in one line.

@@ -3,11 +3,15 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/trailql/trailql/engine"
+	"github.com/trailql/trailql/engine/dialect"
 	"github.com/trailql/trailql/engine/duck"
 	"github.com/trailql/trailql/engine/output"
 )
@@ -16,41 +20,59 @@ const defaultMaxRows = 40
 
 // queryFlags are the flags of the command as the user gave them.
 type queryFlags struct {
-	sources    []sqlSource
-	format     string
-	output     string
-	force      bool
-	timeout    time.Duration
-	memory     string
-	threads    int
-	maxRows    int
-	maxRowsSet bool
+	given   func(flag string) bool // by the user
+	sources []sqlSource
+	dialect string
+	explain bool
+	params  []string
+
+	format      string
+	output      string
+	force       bool
+	null        string
+	noHeader    bool
+	csvQuote    string
+	csvCRLF     bool
+	csvSafe     string
+	bom         bool
+	jsonNumbers string
+	maxRows     int
+	stats       bool
+
+	timeout   time.Duration
+	memory    string
+	threads   int
+	maxScan   string
+	unloadDir string
 }
 
 func newQueryCommand(a *app) *cobra.Command {
-	f := queryFlags{format: formatAuto, maxRows: defaultMaxRows}
+	f := queryFlags{
+		dialect: "athena", format: formatAuto, csvQuote: "minimal", csvSafe: "off", jsonNumbers: "exact", maxRows: defaultMaxRows,
+	}
 	cmd := &cobra.Command{
 		Use:     "query [SQL | -]",
 		Aliases: []string{"q"},
 		Short:   "Run SQL on the warehouse",
 		Long: `Runs SQL and writes its rows to stdout, everything else to stderr. Statements of
-several sources run in the order given and stop at the first error. A SELECT
-without FROM reads cloudtrail_logs.
+several sources run in the order given and stop at the first error. The SQL is
+Athena's unless --dialect says otherwise; a SELECT without FROM reads
+cloudtrail_logs (see trailql help sql, trailql help functions).
 
 On a terminal rows are a table that is fitted to its width and shows the first
 and last rows of a long result; --format vertical gives each value lines of its
-own, whole. Into a pipe or a file rows are complete: CSV unless --format says
-otherwise. In CSV NULL is nothing and an empty text is "". Nothing is changed to
-suit a spreadsheet: texts that begin with = + - @ are formulas to it.`,
+own, whole. Into a pipe or a file rows are complete: CSV unless --format or the
+suffix of --output says otherwise (see trailql help formats).`,
 		Example: `  trailql query "SELECT * WHERE eventsource='s3.amazonaws.com' LIMIT 10"
   trailql query --format vertical "SELECT * WHERE eventname = 'ConsoleLogin' LIMIT 1"
   trailql query --format jsonl "SELECT eventname, count(*) n GROUP BY 1 ORDER BY n DESC"
-  trailql query -o denied.csv "SELECT eventtime, useridentity.arn WHERE errorcode = 'AccessDenied'"
-  trailql query -f hunt.sql
+  trailql query -o denied.xlsx "SELECT eventtime, useridentity.arn WHERE errorcode = 'AccessDenied'"
+  trailql query --param AKIAIOSFODNN7EXAMPLE "SELECT * WHERE useridentity.accesskeyid = ?"
+  trailql query --max-scan 1GB --timeout 30s -f hunt.sql
   echo "SELECT count(*)" | trailql query -`,
 		Args: usageArgs(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			f.maxRowsSet = cmd.Flags().Changed("max-rows")
+			f.given = cmd.Flags().Changed
 			for _, arg := range args {
 				if arg == "-" {
 					f.sources = append(f.sources, sqlSource{file: "-"})
@@ -58,47 +80,107 @@ suit a spreadsheet: texts that begin with = + - @ are formulas to it.`,
 					f.sources = append(f.sources, sqlSource{sql: arg})
 				}
 			}
-			return runQuery(cmd.Context(), a, f)
+			return runQuery(cmd.Context(), a, &f)
 		},
 	}
 	flags := cmd.Flags()
+	flags.SortFlags = false
 	flags.VarP(sourceFlag{&f.sources, false}, "command", "c", "run `SQL`; repeatable")
 	flags.VarP(sourceFlag{&f.sources, true}, "file", "f", "run the statements in `FILE` (- for stdin); repeatable")
-	flags.StringVarP(&f.format, "format", "F", f.format, "`FORMAT` of the rows: auto, table, vertical, csv, json or jsonl")
-	flags.StringVarP(&f.output, "output", "o", "", "write the rows to `FILE`, whole or not at all; its suffix says the format")
+	flags.StringVar(&f.dialect, "dialect", f.dialect, "`DIALECT` of the SQL: athena, lake or duckdb")
+	flags.StringArrayVar(&f.params, "param", nil, "`TEXT` for the next ? of the statement; repeatable")
+	flags.BoolVar(&f.explain, "explain-dialect", false, "print the SQL that would run, and run nothing")
+	flags.StringVarP(&f.format, "format", "F", f.format, "`FORMAT` of the rows: auto, table, vertical, csv, tsv, json, jsonl, markdown, html, parquet, arrow, arrows, xlsx or none")
+	flags.StringVarP(&f.output, "output", "o", "", "write the rows to `FILE`, whole or not at all; its suffix says the format; .gz or .zst behind it compresses")
 	flags.BoolVar(&f.force, "force", false, "replace the file of --output")
+	flags.IntVar(&f.maxRows, "max-rows", f.maxRows, "show at most `N` rows of a table, 0 for all (off a terminal all unless given); other formats stop behind N rows with exit code 4 if given")
+	flags.StringVar(&f.null, "null", "", "`TEXT` for NULL in csv (default nothing), tables, markdown and html (default NULL)")
+	flags.BoolVar(&f.noHeader, "no-header", false, "csv, tsv: no line with the columns' names")
+	flags.StringVar(&f.csvQuote, "csv-quote", f.csvQuote, "csv: quotes around `WHICH` values: minimal, or all as in Athena's result files")
+	flags.BoolVar(&f.csvCRLF, "csv-crlf", false, "csv: end lines with CR LF")
+	flags.BoolVar(&f.bom, "bom", false, "csv, tsv: begin with a byte order mark, for Excel")
+	flags.StringVar(&f.csvSafe, "csv-safe", f.csvSafe, "csv, tsv: `WHAT` to do with texts that a spreadsheet takes for formulas: off, prefix (with ') or reject")
+	flags.StringVar(&f.jsonNumbers, "json-numbers", f.jsonNumbers, "json, jsonl: `HOW` to write decimals and integers beyond 2^53: exact, or safe (as texts)")
+	flags.BoolVar(&f.stats, "stats", false, "a line of JSON about each statement on stderr")
 	flags.DurationVar(&f.timeout, "timeout", 0, "stop a statement after this `DURATION`, such as 90s (default no limit)")
+	flags.StringVar(&f.maxScan, "max-scan", "", "refuse a statement that would read data files of more than this `SIZE`")
 	flags.StringVar(&f.memory, "memory", "", "memory for queries, a `SIZE` such as 2GiB (default 80 % of the machine's)")
 	flags.IntVar(&f.threads, "threads", 0, "use `N` threads (default one for each processor)")
-	flags.IntVar(&f.maxRows, "max-rows", f.maxRows, "show at most `N` rows of a table, 0 for all; off a terminal all are shown unless given")
+	flags.StringVar(&f.unloadDir, "unload-dir", "", "`DIR` below which UNLOAD may write; without it UNLOAD is refused")
+	flags.BoolVar(&a.jsonErrors, "json-errors", false, "errors as a line of JSON")
 	return cmd
 }
 
-func runQuery(ctx context.Context, a *app, f queryFlags) (err error) {
-	options := duck.Options{Threads: f.threads}
+// engineOptions are the options of the engine and the limits of each statement.
+func (f *queryFlags) engineOptions() (o duck.Options, l engine.Limits, err error) {
+	o = duck.Options{Threads: f.threads, UnloadDir: f.unloadDir}
+	l = engine.Limits{Timeout: f.timeout}
 	switch {
-	case len(f.sources) == 0:
-		return usagef("no SQL given: name it as an argument, with -c or -f, or - for stdin")
 	case f.threads < 0:
-		return usagef("--threads %d: want 1 or more", f.threads)
+		return o, l, usagef("--threads %d: want 1 or more", f.threads)
 	case f.maxRows < 0:
-		return usagef("--max-rows %d: want 0 or more", f.maxRows)
+		return o, l, usagef("--max-rows %d: want 0 or more", f.maxRows)
 	case f.timeout < 0:
-		return usagef("--timeout %s: want a duration above zero", f.timeout)
-	case f.memory != "":
-		if options.Memory, err = parseSize(f.memory); err != nil {
-			return usagef("--memory: %w", err)
+		return o, l, usagef("--timeout %s: want a duration above zero", f.timeout)
+	}
+	if f.memory != "" {
+		if o.Memory, err = parseSize(f.memory); err != nil {
+			return o, l, usagef("--memory: %w", err)
 		}
+	}
+	if f.maxScan != "" {
+		if l.Scan, err = parseSize(f.maxScan); err != nil {
+			return o, l, usagef("--max-scan: %w", err)
+		}
+		if l.Scan <= 0 {
+			return o, l, usagef("--max-scan %s: want a size above zero", f.maxScan)
+		}
+	}
+	return o, l, nil
+}
+
+// checkChoices refuses values of flags that are none of the choices.
+func (f *queryFlags) checkChoices() error {
+	for _, c := range []struct {
+		flag, value string
+		choices     []string
+	}{
+		{"dialect", f.dialect, []string{"athena", "lake", "duckdb"}},
+		{"csv-quote", f.csvQuote, []string{"minimal", "all"}},
+		{"csv-safe", f.csvSafe, []string{"off", "prefix", "reject"}},
+		{"json-numbers", f.jsonNumbers, []string{"exact", "safe"}},
+	} {
+		if !slices.Contains(c.choices, c.value) {
+			last := len(c.choices) - 1
+			return usagef("--%s %q: want %s or %s", c.flag, c.value, strings.Join(c.choices[:last], ", "), c.choices[last])
+		}
+	}
+	return nil
+}
+
+func runQuery(ctx context.Context, a *app, f *queryFlags) (err error) {
+	if len(f.sources) == 0 {
+		return usagef("no SQL given: name it as an argument, with -c or -f, or - for stdin")
+	}
+	if err := f.checkChoices(); err != nil {
+		return err
+	}
+	options, limits, err := f.engineOptions()
+	if err != nil {
+		return err
 	}
 	format, err := f.chooseFormat(a)
 	if err != nil {
 		return err
 	}
+	if f.given("max-rows") && !showsSomeRows(format) {
+		limits.Rows = int64(f.maxRows)
+	}
 	statements, err := readStatements(a.stdin, f.sources)
 	if err != nil {
 		return err
 	}
-	if len(statements) > 1 && (format == output.CSV || format == output.JSON) {
+	if len(statements) > 1 && format.OneResult() && !f.explain {
 		return usagef("%s holds one result, there are %d statements: use --format jsonl or table, or run them one by one", format, len(statements))
 	}
 	if options.Catalog, err = a.openWarehouse(ctx); err != nil {
@@ -110,45 +192,83 @@ func runQuery(ctx context.Context, a *app, f queryFlags) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, e.Close()) }()
+	if f.explain {
+		return explainDialect(ctx, a, e, f.dialect, statements)
+	}
 
 	out, err := openQueryOutput(a, f, format)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, out.discard()) }()
-	for i, s := range statements {
-		if err := out.separate(i); err != nil {
-			return err
-		}
-		if err := runStatement(ctx, e, s, f.timeout, out); err != nil {
-			return err
+	q := engine.Query{Dialect: f.dialect, Limits: limits}
+	for _, p := range f.params {
+		q.Params = append(q.Params, p)
+	}
+	for _, s := range statements {
+		q.SQL = s.sql
+		if err := runStatement(ctx, e, q, out); err != nil {
+			return s.locate(err)
 		}
 	}
 	return out.commit()
 }
 
-func runStatement(ctx context.Context, e engine.Engine, s sqlStatement, timeout time.Duration, out *queryOutput) (err error) {
-	result, err := e.Query(ctx, engine.Query{SQL: s.sql, Limits: engine.Limits{Timeout: timeout}})
+// showsSomeRows is true of the forms in which rows can be left out in the middle.
+func showsSomeRows(f output.Format) bool { return f == output.Table || f == output.Vertical }
+
+func runStatement(ctx context.Context, e engine.Engine, q engine.Query, out *queryOutput) (err error) {
+	result, err := e.Query(ctx, q)
 	if err != nil {
-		return s.locate(err)
+		return errors.Join(err, out.reportStats(engine.Stats{}, err))
 	}
 	defer func() { err = errors.Join(err, result.Close()) }()
-	w, err := output.New(out.writer, result.Schema(), out.options)
+	summary, err := out.write(result)
+	stats := result.Stats()
 	if err != nil {
-		return err
+		return errors.Join(err, out.reportStats(stats, err))
 	}
-	for batch, err := range result.Batches() {
+	out.report(summary, stats)
+	return out.reportStats(stats, nil)
+}
+
+// translator is an engine that tells how it understands a statement.
+type translator interface {
+	Translate(ctx context.Context, q engine.Query) (*dialect.Statement, error)
+}
+
+// explainDialect prints what would run.
+func explainDialect(ctx context.Context, a *app, e engine.Engine, name string, statements []sqlStatement) error {
+	t, ok := e.(translator)
+	if !ok {
+		return fmt.Errorf("explain dialect: %w by this engine", engine.ErrUnsupported)
+	}
+	for _, s := range statements {
+		translated, err := t.Translate(ctx, engine.Query{SQL: s.sql, Dialect: name})
 		if err != nil {
 			return s.locate(err)
 		}
-		if err := w.Write(batch); err != nil {
+		text := translated.SQL
+		if text == "" {
+			text = "-- no query: the engine answers it by itself"
+		} else {
+			text += ";"
+		}
+		if _, err := fmt.Fprintln(a.stdout, safeLines(a, text)); err != nil {
 			return err
 		}
 	}
-	summary, err := w.Close()
-	if err != nil {
-		return err
-	}
-	out.footer(summary, result.Stats())
 	return nil
+}
+
+// safeLines is text for stdout: on a terminal it may hold no control characters.
+func safeLines(a *app, text string) string {
+	if terminalOf(a.stdout) == nil {
+		return text
+	}
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = output.Escape(line)
+	}
+	return strings.Join(lines, "\n")
 }

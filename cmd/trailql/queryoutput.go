@@ -1,14 +1,13 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
+	"slices"
 	"strconv"
-	"strings"
-	"time"
 
 	"golang.org/x/term"
 
@@ -20,34 +19,68 @@ import (
 const formatAuto = "auto"
 
 // chooseFormat settles the format by flag, suffix of the file, and destination.
-func (f queryFlags) chooseFormat(a *app) (output.Format, error) {
-	if f.format != formatAuto {
+func (f *queryFlags) chooseFormat(a *app) (output.Format, error) {
+	format, err := f.wantedFormat(a)
+	if err != nil {
+		return "", err
+	}
+	if format.Binary() && !f.toFile() && terminalOf(a.stdout) != nil {
+		return "", usagef("%s is not for a terminal: use -o FILE or a pipe", format)
+	}
+	if compression, ok := output.CompressionOfFile(f.output); ok && format.Binary() {
+		return "", usagef("--output %s: %s is compressed already: drop .%s", f.output, format, compression)
+	}
+	return format, f.checkFormatFlags(format)
+}
+
+func (f *queryFlags) wantedFormat(a *app) (output.Format, error) {
+	switch {
+	case f.format != formatAuto:
 		format, err := output.ParseFormat(f.format)
 		if err != nil {
 			return "", usagef("--format: %w, or auto", err)
 		}
 		return format, nil
-	}
-	if f.output != "" {
-		switch suffix := strings.ToLower(filepath.Ext(f.output)); suffix {
-		case ".csv", ".json", ".jsonl":
-			return output.ParseFormat(suffix[1:])
-		case ".ndjson":
-			return output.JSONLines, nil
-		case ".txt":
-			return output.Table, nil
-		default:
-			return "", usagef("--output %s: the suffix names no format: use .csv, .json, .jsonl or .txt, or --format", f.output)
+	case f.toFile():
+		format, ok := output.FormatOfFile(f.output)
+		if !ok {
+			return "", usagef("--output %s: the suffix names no format: use one of %s, or --format (see trailql help formats)", f.output, fileSuffixes)
 		}
-	}
-	if terminalOf(a.stdout) != nil {
+		return format, nil
+	case terminalOf(a.stdout) != nil:
 		return output.Table, nil
 	}
 	return output.CSV, nil
 }
 
-// forPeople is true of the forms that results of several statements share.
-func forPeople(f output.Format) bool { return f == output.Table || f == output.Vertical }
+const fileSuffixes = ".csv .tsv .json .jsonl .md .html .parquet .arrow .xlsx .txt"
+
+// formatFlags are the flags that only some formats heed.
+var formatFlags = []struct {
+	name    string
+	formats []output.Format
+}{
+	{"null", []output.Format{output.CSV, output.Table, output.Vertical, output.Markdown, output.HTML}},
+	{"no-header", []output.Format{output.CSV, output.TSV}},
+	{"bom", []output.Format{output.CSV, output.TSV}},
+	{"csv-safe", []output.Format{output.CSV, output.TSV}},
+	{"csv-quote", []output.Format{output.CSV}},
+	{"csv-crlf", []output.Format{output.CSV}},
+	{"json-numbers", []output.Format{output.JSON, output.JSONLines}},
+}
+
+// checkFormatFlags refuses flags that would be without effect.
+func (f *queryFlags) checkFormatFlags(format output.Format) error {
+	for _, flag := range formatFlags {
+		if f.given(flag.name) && !slices.Contains(flag.formats, format) {
+			return usagef("--%s has no effect on %s", flag.name, format)
+		}
+	}
+	return nil
+}
+
+// toFile is false for stdout.
+func (f *queryFlags) toFile() bool { return f.output != "" && f.output != "-" }
 
 // terminalOf returns the terminal that w is, or nil.
 func terminalOf(w io.Writer) *os.File {
@@ -59,24 +92,36 @@ func terminalOf(w io.Writer) *os.File {
 
 // queryOutput is where the rows of all statements go.
 type queryOutput struct {
-	app     *app
-	writer  io.Writer
-	options output.Options
-	file    *newFile // nil for stdout
+	app        *app
+	writer     io.Writer
+	options    output.Options
+	stats      bool           // a line of JSON for each statement
+	written    int            // results
+	compressed io.WriteCloser // nil, or what writer is
+	file       *newFile       // nil for stdout
 }
 
-func openQueryOutput(a *app, f queryFlags, format output.Format) (*queryOutput, error) {
-	o := &queryOutput{app: a, writer: a.stdout, options: output.Options{Format: format, TypeKey: engine.TypeKey}}
-	if f.maxRowsSet {
+func openQueryOutput(a *app, f *queryFlags, format output.Format) (*queryOutput, error) {
+	o := &queryOutput{app: a, writer: a.stdout, stats: f.stats, options: output.Options{
+		Format:      format,
+		SafeNumbers: f.jsonNumbers == "safe",
+		QuoteAll:    f.csvQuote == "all",
+		CRLF:        f.csvCRLF,
+		BOM:         f.bom,
+		NoHeader:    f.noHeader,
+		TypeKey:     engine.TypeKey,
+	}}
+	if f.given("null") {
+		o.options.Null = &f.null
+	}
+	if f.csvSafe != "off" {
+		o.options.Formulas = output.Formulas(f.csvSafe)
+	}
+	if f.given("max-rows") {
 		o.options.MaxRows = f.maxRows
 	}
-	if f.output != "" {
-		file, err := createFile(f.output, f.force)
-		if err != nil {
-			return nil, err
-		}
-		o.file, o.writer = file, file
-		return o, nil
+	if f.toFile() {
+		return o, o.create(f)
 	}
 	if terminal := terminalOf(a.stdout); terminal != nil {
 		o.options.Terminal = true
@@ -85,6 +130,20 @@ func openQueryOutput(a *app, f queryFlags, format output.Format) (*queryOutput, 
 		o.options.Color = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 	}
 	return o, nil
+}
+
+func (o *queryOutput) create(f *queryFlags) (err error) {
+	if o.file, err = createFile(f.output, f.force); err != nil {
+		return err
+	}
+	o.writer = o.file
+	if compression, ok := output.CompressionOfFile(f.output); ok {
+		if o.compressed, err = output.Compress(o.file, compression); err != nil {
+			return errors.Join(err, o.file.discard())
+		}
+		o.writer = o.compressed
+	}
+	return nil
 }
 
 func widthOf(terminal *os.File) int {
@@ -97,17 +156,42 @@ func widthOf(terminal *os.File) int {
 	return 80
 }
 
-// separate writes what stands before the result of statement i.
-func (o *queryOutput) separate(i int) error {
-	if i == 0 || !forPeople(o.options.Format) {
+// write writes all rows of a result. A statement without columns, such as
+// CREATE VIEW, has nothing to write.
+func (o *queryOutput) write(result *engine.Result) (summary output.Summary, err error) {
+	options := o.options
+	if result.Schema().NumFields() == 0 {
+		options.Format = output.None
+	} else if err := o.separate(); err != nil {
+		return summary, err
+	}
+	w, err := output.New(o.writer, result.Schema(), options)
+	if err != nil {
+		return summary, err
+	}
+	for batch, err := range result.Batches() {
+		if err != nil {
+			return summary, err
+		}
+		if err := w.Write(batch); err != nil {
+			return summary, err
+		}
+	}
+	return w.Close()
+}
+
+// separate writes what stands between two results.
+func (o *queryOutput) separate() error {
+	o.written++
+	if o.written == 1 || !o.options.Format.ForPeople() {
 		return nil
 	}
 	_, err := fmt.Fprintln(o.writer)
 	return err
 }
 
-// footer says on stderr what the rows themselves do not.
-func (o *queryOutput) footer(s output.Summary, stats engine.Stats) {
+// report says on stderr what the rows themselves do not.
+func (o *queryOutput) report(s output.Summary, stats engine.Stats) {
 	a := o.app
 	if s.RenamedFields {
 		a.warn("several columns have the same name; they are numbered")
@@ -115,9 +199,22 @@ func (o *queryOutput) footer(s output.Summary, stats engine.Stats) {
 	if o.options.Terminal && s.EscapedCells > 0 {
 		a.warn("%s with characters that control terminals; shown escaped", plural(s.EscapedCells, "value"))
 	}
-	if !o.options.Terminal || a.quiet {
-		return
+	if s.FormulaCells > 0 && !o.options.Terminal && o.options.Formulas == output.KeepFormulas {
+		a.note("%s like spreadsheet formulas; for a spreadsheet use --csv-safe prefix, or write .xlsx", startLike(s.FormulaCells))
 	}
+	if o.options.Terminal && !a.quiet && s.Columns > 0 {
+		o.footer(s, stats)
+	}
+}
+
+func startLike(cells int64) string {
+	if cells == 1 {
+		return "1 text cell starts"
+	}
+	return formatCount(cells) + " text cells start"
+}
+
+func (o *queryOutput) footer(s output.Summary, stats engine.Stats) {
 	line := plural(s.Rows, "row")
 	if s.RowsShown < s.Rows {
 		line += fmt.Sprintf(" (%s shown)", formatCount(s.RowsShown))
@@ -130,6 +227,10 @@ func (o *queryOutput) footer(s output.Summary, stats engine.Stats) {
 		line += fmt.Sprintf(" · %s of %s in %s of %s", formatBytes(stats.Bytes), formatBytes(stats.BytesTotal),
 			formatCount(int64(stats.Files)), plural(int64(stats.FilesTotal), "file"))
 	}
+	if stats.PartitionsTotal > 0 {
+		line += fmt.Sprintf(" · %s of %s", formatCount(int64(stats.Partitions)), plural(int64(stats.PartitionsTotal), "partition"))
+	}
+	a := o.app
 	fmt.Fprintln(a.stderr, line)
 	if s.RowsShown < s.Rows {
 		a.note("--max-rows 0 shows all rows, -o FILE writes them to a file")
@@ -139,10 +240,51 @@ func (o *queryOutput) footer(s output.Summary, stats engine.Stats) {
 	}
 }
 
+// statsLine is what --stats prints. Its names are part of the interface.
+type statsLine struct {
+	Status          string `json:"status"` // ok, error, limit or cancelled
+	Rows            int64  `json:"rows"`
+	ElapsedMS       int64  `json:"elapsed_ms"`
+	FilesRead       int    `json:"files_read"`
+	FilesTotal      int    `json:"files_total"`
+	PartitionsRead  int    `json:"partitions_read"`
+	PartitionsTotal int    `json:"partitions_total"`
+	BytesScanned    int64  `json:"bytes_scanned"`
+	BytesTotal      int64  `json:"bytes_total"`
+	Truncated       bool   `json:"truncated"` // rows are missing because a limit was reached
+}
+
+// reportStats writes the line of --stats for a statement that ended with err.
+func (o *queryOutput) reportStats(stats engine.Stats, err error) error {
+	if !o.stats {
+		return nil
+	}
+	line := statsLine{
+		Status: "ok", Rows: stats.Rows, ElapsedMS: stats.Elapsed.Milliseconds(),
+		FilesRead: stats.Files, FilesTotal: stats.FilesTotal,
+		PartitionsRead: stats.Partitions, PartitionsTotal: stats.PartitionsTotal,
+		BytesScanned: stats.Bytes, BytesTotal: stats.BytesTotal,
+	}
+	switch {
+	case errors.Is(err, engine.ErrLimit), errors.Is(err, engine.ErrTimeout):
+		line.Status, line.Truncated = "limit", true
+	case errors.Is(err, engine.ErrCanceled):
+		line.Status = "cancelled"
+	case err != nil:
+		line.Status = "error"
+	}
+	return json.NewEncoder(o.app.stderr).Encode(line)
+}
+
 // commit puts the file in its place.
 func (o *queryOutput) commit() error {
 	if o.file == nil {
 		return nil
+	}
+	if o.compressed != nil {
+		if err := o.compressed.Close(); err != nil {
+			return fmt.Errorf("write %s: %w", o.file.name, err)
+		}
 	}
 	if err := o.file.commit(); err != nil {
 		return err
@@ -157,53 +299,4 @@ func (o *queryOutput) discard() error {
 		return nil
 	}
 	return o.file.discard()
-}
-
-// newFile is a file that appears whole under its name, or not at all.
-type newFile struct {
-	*os.File
-	name    string
-	replace bool
-	done    bool
-}
-
-// createFile starts a file. A name that is taken is an error of usage, unless
-// the file is to be replaced.
-func createFile(name string, replace bool) (*newFile, error) {
-	if _, err := os.Lstat(name); err == nil && !replace {
-		return nil, usagef("%s exists: use --force to replace it", name)
-	}
-	// Not os.CreateTemp: the file gets the permissions that the user's files have.
-	temp := fmt.Sprintf("%s.%d-%d.tmp", name, os.Getpid(), time.Now().UnixNano())
-	file, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if err != nil {
-		return nil, fmt.Errorf("write %s: %w", name, err)
-	}
-	return &newFile{File: file, name: name, replace: replace}, nil
-}
-
-func (f *newFile) commit() error {
-	err := f.Sync()
-	if err == nil && f.replace {
-		err = os.Rename(f.Name(), f.name)
-		f.done = err == nil
-	} else if err == nil {
-		err = os.Link(f.Name(), f.name) // unlike a rename it replaces nothing
-	}
-	if err != nil {
-		return fmt.Errorf("write %s: %w", f.name, err)
-	}
-	return nil
-}
-
-// discard ends the file and removes its temporary name.
-func (f *newFile) discard() error {
-	err := f.Close()
-	if !f.done {
-		err = errors.Join(err, os.Remove(f.Name()))
-	}
-	if err != nil {
-		return fmt.Errorf("write %s: %w", f.name, err)
-	}
-	return nil
 }

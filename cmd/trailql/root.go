@@ -16,6 +16,7 @@ type app struct {
 	stdout, stderr io.Writer
 	warehouse      string // path, settled before a command runs
 	quiet          bool
+	jsonErrors     bool
 	now            func() time.Time
 }
 
@@ -53,7 +54,8 @@ over Parquet files) and answers Athena-like SQL on it, on this machine.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef("%w (see %s --help)", err, cmd.CommandPath())
 	})
-	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
+	usage := strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80")
+	root.SetUsageTemplate(usage + "{{if not .HasParent}}\nTopics:\n" + topicList() + "{{end}}")
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.warehouse, "warehouse", a.warehouse, "warehouse `DIR` (default $"+warehouseVariable+" or trailql/warehouse in the user's data folder)")
 	flags.BoolVarP(&a.quiet, "quiet", "q", a.quiet, "no progress and no notes")
@@ -92,9 +94,12 @@ func requireCommand(a *app, group *cobra.Command) {
 
 func newHelpCommand(root *cobra.Command) *cobra.Command {
 	return &cobra.Command{
-		Use:   "help [COMMAND]",
-		Short: "Explain a command",
+		Use:   "help [COMMAND | TOPIC]",
+		Short: "Explain a command or a topic: sql, functions, formats",
 		RunE: func(_ *cobra.Command, args []string) error {
+			if found, err := writeTopic(root.OutOrStdout(), args); found {
+				return err
+			}
 			cmd, rest, err := root.Find(args)
 			if err != nil || len(rest) > 0 {
 				return usagef("no help for %q (see trailql --help)", strings.Join(args, " "))

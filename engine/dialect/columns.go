@@ -88,7 +88,7 @@ func (r *references) find(lo, hi int, s *selection) {
 			i = r.skipType(i+1, hi) - 1
 		case r.anyKeyword(i, "CAST", "TRY_CAST") && r.at(i+1, "("):
 			i = r.cast(i+1, s)
-		case r.keyword(i, "EXTRACT") && r.at(i+1, "("):
+		case (r.keyword(i, "EXTRACT") || t.Kind == Word && bareUnits[t.name()]) && r.at(i+1, "(") && i+2 < hi && r.tokens[i+2].Kind == Word:
 			i += 2 // the unit
 		case t.is("*") && !r.endsExpression(i-1):
 			s.columns = true
@@ -148,7 +148,7 @@ func (r *references) skipType(i, hi int) int {
 // isName: a name or a word that is no keyword.
 func (r *references) isName(i int) bool {
 	t := r.tokens[i]
-	return t.Kind == QuotedName || t.Kind == Word && !keywords[strings.ToUpper(t.Text)]
+	return t.Kind == QuotedName || t.Kind == BacktickName || t.Kind == Word && !keywords[strings.ToUpper(t.Text)]
 }
 
 func (r *references) isColumn(i int) bool {
@@ -176,7 +176,7 @@ func (r *references) endsExpression(i int) bool {
 		return false
 	}
 	switch t := r.tokens[i]; t.Kind {
-	case QuotedName, String, Number, Parameter:
+	case QuotedName, BacktickName, String, Number, Parameter:
 		return true
 	case Word:
 		word := strings.ToUpper(t.Text)

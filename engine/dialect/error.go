@@ -11,6 +11,10 @@ type Error struct {
 	Line, Column int // from 1, in characters
 	Message      string
 	Hint         string // what to write instead; may be empty
+	// NotAllowed: the statement would change something, or leave the sandbox.
+	NotAllowed bool
+
+	offset int // in bytes
 }
 
 func (e *Error) Error() string {
@@ -23,7 +27,7 @@ func (e *Error) Error() string {
 
 func errorAt(sql string, offset int, message, hint string) *Error {
 	line, column := Position(sql, offset)
-	return &Error{Line: line, Column: column, Message: message, Hint: hint}
+	return &Error{Line: line, Column: column, Message: message, Hint: hint, offset: offset}
 }
 
 // Position converts an offset in bytes to line and column, both from 1, the

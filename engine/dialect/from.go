@@ -43,7 +43,8 @@ func completeFrom(sql string, tokens []Token, table string) ([]edit, error) {
 }
 
 func quoteName(name string) string {
-	plain := name != ""
+	word := strings.ToUpper(name)
+	plain := name != "" && !reserved[word] && !duckReserved[word]
 	for i, r := range name {
 		plain = plain && (r == '_' || 'a' <= r && r <= 'z' || i > 0 && '0' <= r && r <= '9')
 	}

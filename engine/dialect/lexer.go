@@ -7,14 +7,14 @@ import (
 	"unicode/utf8"
 )
 
-// Kind says what a token is.
-type Kind uint8
+// TokenKind says what a token is.
+type TokenKind uint8
 
 const (
-	Space      Kind = iota
-	Comment         // -- to the end of the line, or /* */, which nests
-	Word            // a keyword or an unquoted name
-	QuotedName      // "name"
+	Space      TokenKind = iota
+	Comment              // -- to the end of the line, or /* */, which nests
+	Word                 // a keyword or an unquoted name
+	QuotedName           // "name"
 	BacktickName
 	String // 'text', E'text' with backslash escapes, or $tag$text$tag$
 	Number
@@ -25,7 +25,7 @@ const (
 // Token is a piece of a statement. The texts of all tokens in order are the
 // statement again, byte for byte.
 type Token struct {
-	Kind   Kind
+	Kind   TokenKind
 	Text   string
 	Offset int // in bytes
 }
@@ -45,13 +45,27 @@ func (t Token) is(text string) bool {
 // significant is false for what only separates.
 func (t Token) significant() bool { return t.Kind != Space && t.Kind != Comment }
 
-// name is what a Word or QuotedName names, in lower case: names do not differ
-// by case.
-func (t Token) name() string {
-	if t.Kind == QuotedName {
-		return strings.ToLower(strings.ReplaceAll(t.Text[1:len(t.Text)-1], `""`, `"`))
+// name is what a Word or a name in quotes names, in lower case: names do not
+// differ by case.
+func (t Token) name() string { return strings.ToLower(t.spelling()) }
+
+// spelling is the name as it was written, without its quotes.
+func (t Token) spelling() string {
+	switch t.Kind {
+	case QuotedName:
+		return strings.ReplaceAll(t.Text[1:len(t.Text)-1], `""`, `"`)
+	case BacktickName:
+		return strings.ReplaceAll(t.Text[1:len(t.Text)-1], "``", "`")
 	}
-	return strings.ToLower(t.Text)
+	return t.Text
+}
+
+// value is the text that a String in plain quotes stands for.
+func (t Token) value() string {
+	if t.Kind == String && t.Text[0] == '\'' {
+		return strings.ReplaceAll(t.Text[1:len(t.Text)-1], "''", "'")
+	}
+	return t.Text
 }
 
 // Tokens splits SQL text. The error is an *Error for a quote or comment that
@@ -70,7 +84,7 @@ func Tokens(sql string) ([]Token, error) {
 }
 
 // next measures the token at the start of s, which is not empty.
-func next(s string) (kind Kind, length int, problem string) {
+func next(s string) (kind TokenKind, length int, problem string) {
 	switch c := s[0]; {
 	case spaceAt(s) > 0:
 		return Space, spaces(s), ""
@@ -123,7 +137,7 @@ func spaces(s string) int {
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
-func span(s string, in func(byte) bool) int {
+func run(s string, in func(byte) bool) int {
 	n := 0
 	for n < len(s) && in(s[n]) {
 		n++
@@ -150,18 +164,18 @@ func word(s string) int {
 func number(s string) int {
 	digits := func(c byte) bool { return isDigit(c) || c == '_' }
 	if len(s) > 2 && s[0] == '0' && strings.IndexByte("xXbBoO", s[1]) >= 0 && isHex(s[2]) {
-		return 2 + span(s[2:], func(c byte) bool { return isHex(c) || c == '_' })
+		return 2 + run(s[2:], func(c byte) bool { return isHex(c) || c == '_' })
 	}
-	n := span(s, digits)
+	n := run(s, digits)
 	if n < len(s) && s[n] == '.' {
-		n += 1 + span(s[n+1:], digits)
+		n += 1 + run(s[n+1:], digits)
 	}
 	if n < len(s) && (s[n] == 'e' || s[n] == 'E') {
 		exponent := n + 1
 		if exponent < len(s) && (s[exponent] == '+' || s[exponent] == '-') {
 			exponent++
 		}
-		if length := span(s[exponent:], isDigit); length > 0 {
+		if length := run(s[exponent:], isDigit); length > 0 {
 			n = exponent + length
 		}
 	}
@@ -173,7 +187,7 @@ func isHex(c byte) bool {
 }
 
 // quoted measures a text in quotes, which are doubled inside it.
-func quoted(s string, start int, quote byte, kind Kind, what string) (Kind, int, string) {
+func quoted(s string, start int, quote byte, kind TokenKind, what string) (TokenKind, int, string) {
 	for n := start + 1; n < len(s); n++ {
 		if s[n] != quote {
 			continue
@@ -187,7 +201,7 @@ func quoted(s string, start int, quote byte, kind Kind, what string) (Kind, int,
 	return kind, 0, fmt.Sprintf("%s is not closed", what)
 }
 
-func escapeString(s string) (Kind, int, string) {
+func escapeString(s string) (TokenKind, int, string) {
 	for n := 2; n < len(s); n++ {
 		switch {
 		case s[n] == '\\':
@@ -203,8 +217,8 @@ func escapeString(s string) (Kind, int, string) {
 }
 
 // dollar measures $1, $name, $$text$$ or $tag$text$tag$.
-func dollar(s string) (Kind, int, string) {
-	tag := 1 + span(s[1:], func(c byte) bool {
+func dollar(s string) (TokenKind, int, string) {
+	tag := 1 + run(s[1:], func(c byte) bool {
 		return isDigit(c) || c == '_' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c >= utf8.RuneSelf
 	})
 	switch {
@@ -221,7 +235,7 @@ func dollar(s string) (Kind, int, string) {
 	return Operator, 1, ""
 }
 
-func blockComment(s string) (Kind, int, string) {
+func blockComment(s string) (TokenKind, int, string) {
 	depth := 0
 	for n := 0; n+1 < len(s); n++ {
 		switch s[n : n+2] {
@@ -240,7 +254,7 @@ func blockComment(s string) (Kind, int, string) {
 }
 
 // longOperators are those whose parts mean something else.
-var longOperators = [...]string{"->>", "::", ":=", "->", "=>", "<=", ">=", "<>", "!=", "||"}
+var longOperators = [...]string{"->>", "::", ":=", "->", "=>", "<=", ">=", "<>", "!=", "||", "//", "**", "@>", "<@", "&&", "^@", "!~", "~~"}
 
 func operator(s string) int {
 	for _, o := range longOperators {

@@ -30,7 +30,7 @@ func TestTokens(t *testing.T) {
 		{"letters of any script", "größe 名前", []string{"word:größe", "word:名前"}},
 		{"bytes that are not UTF-8", "a\xffb", []string{"word:a\xffb"}},
 	}
-	names := map[Kind]string{Word: "word", QuotedName: "name", BacktickName: "backtick", String: "string", Number: "num", Parameter: "param", Operator: "op"}
+	names := map[TokenKind]string{Word: "word", QuotedName: "name", BacktickName: "backtick", String: "string", Number: "num", Parameter: "param", Operator: "op"}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			tokens, err := Tokens(tt.sql)

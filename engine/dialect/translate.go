@@ -1,82 +1,22 @@
 package dialect
 
 import (
+	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
 
-// DefaultTable is what a SELECT without FROM reads.
-const DefaultTable = "cloudtrail_logs"
-
-// Options of a translation. The zero value is ready to use.
-type Options struct {
-	Table string // read by a SELECT without FROM; default DefaultTable
-}
-
-// Verb says what to do with the query of a statement.
-type Verb uint8
-
-const (
-	Run Verb = iota
-	Explain
-	ExplainAnalyze
-)
-
-// Statement is a translated statement.
-type Statement struct {
-	Verb Verb
-	SQL  string // of the query alone, without EXPLAIN
-
-	source string
-	start  int // of SQL in source
-	edits  []edit
-}
-
-// edit is an insertion of text into the source.
-type edit struct {
-	offset int // in the source
-	text   string
-}
-
-// Position converts an offset in SQL, in bytes, to a place in the source: line
-// and column from 1, the column in characters.
-func (s *Statement) Position(offset int) (line, column int) {
-	place, shift := offset+s.start, 0
-	for _, e := range s.edits {
-		inserted := e.offset + shift
-		if place <= inserted {
-			break
-		}
-		if place < inserted+len(e.text) {
-			return Position(s.source, e.offset)
-		}
-		shift += len(e.text)
-	}
-	return Position(s.source, place-shift)
-}
-
 // Translate rewrites one statement; a semicolon behind it is allowed. The error
 // is an *Error.
 func Translate(sql string, o Options) (*Statement, error) {
-	if o.Table == "" {
-		o.Table = DefaultTable
-	}
 	if offset := firstBadByte(sql); offset >= 0 {
 		return nil, errorAt(sql, offset, "the statement is not UTF-8 text", "")
 	}
-	all, err := Tokens(sql)
+	tokens, err := significantTokens(sql)
 	if err != nil {
 		return nil, err
-	}
-	tokens := make([]Token, 0, len(all))
-	for _, t := range all {
-		switch {
-		case t.Kind == BacktickName:
-			name := strings.Trim(t.Text, "`")
-			return nil, errorAt(sql, t.Offset, "backticks do not quote names in a query", `write "`+name+`"`)
-		case t.significant():
-			tokens = append(tokens, t)
-		}
 	}
 	for len(tokens) > 0 && tokens[len(tokens)-1].is(";") {
 		tokens = tokens[:len(tokens)-1]
@@ -89,19 +29,20 @@ func Translate(sql string, o Options) (*Statement, error) {
 	if len(tokens) == 0 {
 		return nil, errorAt(sql, 0, "no statement", "")
 	}
-	s := &Statement{source: sql}
-	if tokens[0].is("EXPLAIN") {
-		s.Verb, tokens, err = explained(sql, tokens)
-		if err != nil {
-			return nil, err
+	if o.Relations == nil {
+		o.Relations = standardRelations()
+	}
+	if o.Table == "" {
+		o.Table = DefaultTable
+		if o.Dialect == Lake {
+			o.Table = LakeTable
 		}
 	}
-	s.start = tokens[0].Offset
-	if s.edits, err = completeFrom(sql, tokens, o.Table); err != nil {
+	t := &translation{Statement: Statement{source: sql}, options: o, tokens: tokens}
+	if err := t.statement(); err != nil {
 		return nil, err
 	}
-	s.SQL = s.rewritten(tokens[len(tokens)-1])
-	return s, nil
+	return &t.Statement, nil
 }
 
 // firstBadByte is the offset of the first byte that is not UTF-8 or is zero, or
@@ -120,33 +61,224 @@ func firstBadByte(s string) int {
 	return -1
 }
 
-// explained reads EXPLAIN [ANALYZE] and returns the tokens of the query.
-func explained(sql string, tokens []Token) (Verb, []Token, error) {
-	verb, query := Explain, tokens[1:]
-	if len(query) > 0 && query[0].is("ANALYZE") {
-		verb, query = ExplainAnalyze, query[1:]
-	}
-	if len(query) == 0 {
-		return 0, nil, errorAt(sql, tokens[0].Offset, "EXPLAIN needs a query", "")
-	}
-	if query[0].is("EXPLAIN") {
-		return 0, nil, errorAt(sql, query[0].Offset, "EXPLAIN of an EXPLAIN", "")
-	}
-	if len(query) > 1 && query[0].is("(") && (query[1].is("FORMAT") || query[1].is("TYPE")) {
-		return 0, nil, errorAt(sql, query[0].Offset, "options of EXPLAIN are not supported", "write EXPLAIN or EXPLAIN ANALYZE")
-	}
-	return verb, query, nil
+// translation of one statement.
+type translation struct {
+	Statement
+	options Options
+	tokens  []Token // significant ones, without the semicolon
 }
 
-// rewritten applies the edits to the source from s.start to the end of last.
-func (s *Statement) rewritten(last Token) string {
-	var b strings.Builder
-	from := s.start
-	for _, e := range s.edits {
-		b.WriteString(s.source[from:e.offset])
-		b.WriteString(e.text)
-		from = e.offset
+func (t *translation) fail(at Token, message, hint string) error {
+	return errorAt(t.source, at.Offset, message, hint)
+}
+
+// query translates the tokens from lo on, which are a query, up to hi.
+func (t *translation) query(lo, hi int) error {
+	if lo >= hi {
+		return t.fail(t.tokens[lo-1], "a query has to follow", "")
 	}
-	b.WriteString(s.source[from : last.Offset+len(last.Text)])
-	return b.String()
+	start, end := t.tokens[lo].Offset, t.tokens[hi-1].end()
+	t.Source = t.source[start:end]
+	edits, err := completeFrom(t.source, t.tokens[lo:hi], t.options.Table)
+	if err != nil {
+		return err
+	}
+	completed, spans := applyEdits(t.source, start, end, edits)
+	t.SQL, t.spans = completed, spans
+	if t.options.Dialect == DuckDB {
+		return t.countParameters(lo, hi)
+	}
+	err = t.translate(completed)
+	var e *Error
+	if errors.As(err, &e) { // its place is in the completed text
+		e.offset = sourceOffset(spans, e.offset)
+		e.Line, e.Column = Position(t.source, e.offset)
+	}
+	return err
+}
+
+// countParameters is for queries that nobody parses.
+func (t *translation) countParameters(lo, hi int) error {
+	p := parser{sql: t.source}
+	for _, token := range t.tokens[lo:hi] {
+		if token.Kind == Parameter {
+			p.countParameter(token)
+		}
+	}
+	t.Parameters, t.Marks = p.parameters, p.marks
+	return nil
+}
+
+// translate parses the completed text and writes it anew.
+func (t *translation) translate(text string) error {
+	tokens, err := significantTokens(text)
+	if err != nil {
+		return err
+	}
+	p := &parser{sql: text, tokens: tokens, limit: len(text), dialect: t.options.Dialect}
+	q, err := p.query()
+	if err != nil {
+		return err
+	}
+	if !p.done() {
+		return p.unexpected("the end of the statement")
+	}
+	a := &analysis{
+		sql: text, dialect: t.options.Dialect, table: t.options.Table, relations: t.options.Relations,
+		patches: newPatches(text), macros: map[string]bool{},
+	}
+	a.query(q, nil, nil)
+	if a.err != nil {
+		return a.err
+	}
+	w := a.patches.writer()
+	w.source(extent{0, len(text)})
+	for _, offset := range append(p.marks, a.quotedMarks...) {
+		t.Marks = append(t.Marks, sourceOffset(t.spans, offset))
+	}
+	slices.Sort(t.Marks)
+	t.SQL, t.spans = w.out.String(), compose(w.spans, t.spans)
+	t.Macros = macroOrder(a.macros)
+	t.Parameters = p.parameters + len(a.quotedMarks)
+	return nil
+}
+
+// edit is an insertion of text into the source.
+type edit struct {
+	offset int // in the source
+	text   string
+}
+
+// applyEdits inserts into source[start:end].
+func applyEdits(source string, start, end int, edits []edit) (string, []span) {
+	var b strings.Builder
+	var spans []span
+	for _, e := range edits {
+		spans = append(spans, span{b.Len(), start, true})
+		b.WriteString(source[start:e.offset])
+		spans = append(spans, span{b.Len(), e.offset, false})
+		b.WriteString(e.text)
+		start = e.offset
+	}
+	spans = append(spans, span{b.Len(), start, true})
+	b.WriteString(source[start:end])
+	return b.String(), spans
+}
+
+// compose gives the spans of a text made of a text made of the source.
+func compose(outer, inner []span) []span {
+	var spans []span
+	for i, s := range outer {
+		if !s.copied {
+			spans = append(spans, span{s.offset, sourceOffset(inner, s.source), false})
+			continue
+		}
+		length := 1 << 30
+		if i+1 < len(outer) {
+			length = outer[i+1].offset - s.offset
+		}
+		spans = append(spans, span{s.offset, sourceOffset(inner, s.source), copiedAt(inner, s.source)})
+		for _, n := range inner { // pieces that begin inside of this one
+			if n.offset > s.source && n.offset < s.source+length {
+				spans = append(spans, span{s.offset + n.offset - s.source, n.source, n.copied})
+			}
+		}
+	}
+	return spans
+}
+
+func copiedAt(spans []span, offset int) bool {
+	i, found := slices.BinarySearchFunc(spans, offset, func(s span, offset int) int { return s.offset - offset })
+	if !found {
+		i--
+	}
+	return i >= 0 && spans[i].copied
+}
+
+// is reports whether token i is one of these words.
+func (t *translation) is(i int, words ...string) bool {
+	if i >= len(t.tokens) {
+		return false
+	}
+	for _, w := range words {
+		if t.tokens[i].is(w) {
+			return true
+		}
+	}
+	return false
+}
+
+// statement finds out what kind of statement it is.
+func (t *translation) statement() error {
+	first := t.tokens[0]
+	all := len(t.tokens)
+	if t.is(0, "EXPLAIN") {
+		return t.explain()
+	}
+	if t.options.Dialect == DuckDB {
+		return t.query(0, all)
+	}
+	switch word := strings.ToUpper(first.Text); {
+	case t.is(0, "SELECT", "WITH", "VALUES", "FROM", "TABLE", "("):
+		return t.query(0, all)
+	case t.is(0, "SHOW"):
+		return t.show()
+	case t.is(0, "DESCRIBE", "DESC"):
+		return t.describe()
+	case t.is(0, "CREATE"):
+		return t.create()
+	case t.is(0, "DROP"):
+		return t.drop()
+	case t.is(0, "UNLOAD"):
+		return t.unload()
+	case t.is(0, "PREPARE"):
+		return t.prepare()
+	case t.is(0, "EXECUTE"):
+		return t.execute()
+	case t.is(0, "DEALLOCATE"):
+		i := 1
+		if t.is(i, "PREPARE") {
+			i++
+		}
+		t.Kind = Deallocate
+		return t.onlyName(i)
+	case t.is(0, "MSCK"), t.is(0, "ALTER") && t.is(1, "TABLE"):
+		return t.repair()
+	case first.Kind == Word && (len(t.tokens) == 1 || t.tokens[1].Kind == Word || t.tokens[1].Kind == String || t.tokens[1].Kind == QuotedName):
+		e := errorAt(t.source, first.Offset, fmt.Sprintf("%s is not a statement for queries", shorten(word)), t.statementHint(word))
+		e.NotAllowed = true
+		return e
+	}
+	return t.fail(first, fmt.Sprintf("syntax error at %q", shorten(first.Text)), "a statement begins with SELECT or another verb")
+}
+
+func (t *translation) statementHint(word string) string {
+	switch word {
+	case "INSERT", "UPDATE", "DELETE", "MERGE", "TRUNCATE":
+		return "the table is written by trailql convert only"
+	case "SUMMARIZE", "PIVOT", "UNPIVOT":
+		return "it is DuckDB's own: use the dialect duckdb"
+	}
+	return didYouMean(word, []string{"select", "with", "values", "show", "describe", "explain", "create", "drop", "unload", "prepare", "execute"})
+}
+
+// explain reads EXPLAIN [ANALYZE [VERBOSE]] query.
+func (t *translation) explain() error {
+	i := 1
+	t.Kind = Explain
+	if t.is(1, "ANALYZE") {
+		t.Kind, i = ExplainAnalyze, 2
+		if t.is(2, "VERBOSE") {
+			i++
+		}
+	}
+	switch {
+	case i == len(t.tokens):
+		return t.fail(t.tokens[0], "EXPLAIN needs a query", "")
+	case t.is(i, "EXPLAIN"):
+		return t.fail(t.tokens[i], "EXPLAIN of an EXPLAIN", "")
+	case t.is(i, "(") && t.is(i+1, "FORMAT", "TYPE"):
+		return t.fail(t.tokens[i], "options of EXPLAIN are not supported", "write EXPLAIN or EXPLAIN ANALYZE")
+	}
+	return t.query(i, len(t.tokens))
 }

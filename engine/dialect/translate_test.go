@@ -2,8 +2,11 @@ package dialect
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 func TestTranslate(t *testing.T) {
@@ -78,7 +81,7 @@ func TestTranslate(t *testing.T) {
 			if tt.want == same {
 				want = tt.sql
 			}
-			s, err := Translate(tt.sql, Options{})
+			s, err := Translate(tt.sql, Options{Dialect: DuckDB})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -95,7 +98,6 @@ func TestTranslateRefuses(t *testing.T) {
 	}{
 		{"nothing", " -- nothing", "line 1:1: no statement"},
 		{"two statements", "select 1;\nselect 2", "line 2:1: more than one statement (run them one at a time)"},
-		{"backticks", "select * from `t`", "line 1:15: backticks do not quote names in a query (write \"t\")"},
 		{"NUL", "select 1\x00; drop table x", "line 1:9: the statement is not UTF-8 text"},
 		{"not UTF-8", "select '\xff'", "line 1:9: the statement is not UTF-8 text"},
 		{"open string", "select 'a", "line 1:8: string is not closed"},
@@ -107,7 +109,7 @@ func TestTranslateRefuses(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := Translate(tt.sql, Options{})
+			_, err := Translate(tt.sql, Options{Dialect: DuckDB})
 			var e *Error
 			if !errors.As(err, &e) {
 				t.Fatalf("got error %v, want an *Error", err)
@@ -120,7 +122,7 @@ func TestTranslateRefuses(t *testing.T) {
 }
 
 func TestTranslateTable(t *testing.T) {
-	s, err := Translate("select *", Options{Table: "My Trail"})
+	s, err := Translate("select *", Options{Dialect: DuckDB, Table: "My Trail"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +145,7 @@ func TestStatementPosition(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s, err := Translate(tt.sql, Options{})
+			s, err := Translate(tt.sql, Options{Dialect: DuckDB})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -158,13 +160,42 @@ func TestStatementPosition(t *testing.T) {
 	}
 }
 
+func TestPositionOfTranslation(t *testing.T) {
+	tests := []struct {
+		name, sql, find string // find in the translation
+		line, column    int
+	}{
+		{"behind a virtual column", "select eventname\nfrom my_trail where year = '2023' and eventid = 1", "eventid", 2, 39},
+		{"in a virtual column", "select eventname from my_trail\nwhere year = '2023'", "date, 1", 2, 7},
+		{"in a moved argument", "select element_at(split(eventname, 'x'),\n 1 + eventid) from my_trail", "eventid", 2, 6},
+		{"in a name of ours", "select eventname,\n date_diff('day', eventid, eventid) from my_trail", "trino_date_diff", 2, 2},
+		{"behind an added FROM", "select eventname where\n lower(eventid) = 'x' and year = '2023' and requestid = 1", "requestid", 2, 45},
+		{"behind EXPLAIN", "explain\n select * where year = 1 and requestid = 1", "requestid", 2, 30},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s, err := Translate(tt.sql, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			offset := strings.LastIndex(s.SQL, tt.find)
+			if offset < 0 {
+				t.Fatalf("%q is not in %q", tt.find, s.SQL)
+			}
+			if line, column := s.Position(offset); line != tt.line || column != tt.column {
+				t.Errorf("got %d:%d, want %d:%d in %s", line, column, tt.line, tt.column, s.SQL)
+			}
+		})
+	}
+}
+
 func TestExplain(t *testing.T) {
 	tests := []struct {
 		sql  string
-		verb Verb
+		kind Kind
 		want string
 	}{
-		{"select 1", Run, "select 1"},
+		{"select 1", Query, "select 1"},
 		{"EXPLAIN select 1;", Explain, "select 1"},
 		{"explain /* why */ analyze select 1", ExplainAnalyze, "select 1"},
 		{"explain (select 1)", Explain, "(select 1)"},
@@ -172,12 +203,12 @@ func TestExplain(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.sql, func(t *testing.T) {
-			s, err := Translate(tt.sql, Options{})
+			s, err := Translate(tt.sql, Options{Dialect: DuckDB})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if s.Verb != tt.verb || s.SQL != tt.want {
-				t.Errorf("got %d %q, want %d %q", s.Verb, s.SQL, tt.verb, tt.want)
+			if s.Kind != tt.kind || s.SQL != tt.want {
+				t.Errorf("got %d %q, want %d %q", s.Kind, s.SQL, tt.kind, tt.want)
 			}
 		})
 	}
@@ -185,18 +216,35 @@ func TestExplain(t *testing.T) {
 
 func FuzzTranslate(f *testing.F) {
 	for _, seed := range []string{"select *", "select a union select b where c", "with x as (select *) select * from x", "explain select (a", "select a[1]:b"} {
-		f.Add(seed)
+		f.Add(seed, uint8(DuckDB))
 	}
-	f.Fuzz(func(t *testing.T, sql string) {
-		s, err := Translate(sql, Options{})
+	for _, dialect := range []Dialect{Athena, Lake} {
+		text, err := os.ReadFile(filepath.Join("testdata", "translate", dialect.String()+".txt"))
 		if err != nil {
+			f.Fatal(err)
+		}
+		for paragraph := range strings.SplitSeq(string(text), "\n\n") {
+			query, _, _ := strings.Cut(paragraph, "\n=> ")
+			f.Add(query, uint8(dialect))
+		}
+	}
+	f.Fuzz(func(t *testing.T, sql string, dialect uint8) {
+		s, err := Translate(sql, Options{Dialect: Dialect(dialect % 3)})
+		if err != nil {
+			var e *Error
+			if !errors.As(err, &e) || e.Line < 1 || e.Column < 1 || e.Line > 1+strings.Count(sql, "\n") {
+				t.Fatalf("error %v of %q", err, sql)
+			}
 			return
+		}
+		if !utf8.ValidString(s.SQL) {
+			t.Fatalf("translation %q of %q is not UTF-8", s.SQL, sql)
 		}
 		if _, err := Tokens(s.SQL); err != nil {
 			t.Fatalf("translation %q of %q: %v", s.SQL, sql, err)
 		}
 		for offset := 0; offset <= len(s.SQL); offset += 1 + len(s.SQL)/16 {
-			if line, column := s.Position(offset); line < 1 || column < 1 {
+			if line, column := s.Position(offset); line < 1 || column < 1 || line > 1+strings.Count(sql, "\n") {
 				t.Fatalf("position %d:%d of offset %d in %q", line, column, offset, s.SQL)
 			}
 		}

@@ -8,6 +8,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/trailql/trailql/catalog"
@@ -20,7 +23,29 @@ type local struct {
 	catalog *catalog.Catalog
 	root    string
 	temp    string // ours, removed on Close
+	memory  int64  // bytes; 0: not limited
+	unload  string // folder below which UNLOAD may write; "" for none
 	db      *database
+
+	unfinished atomic.Int64 // queries that are being freed
+
+	mu       sync.Mutex
+	known    *relations          // of the newest snapshot that was used
+	prepared map[string]prepared // by name
+}
+
+// prepared is a statement that PREPARE has named. It is translated again for
+// each EXECUTE: the views that it reads may have changed.
+type prepared struct {
+	sql     string
+	dialect dialect.Dialect
+}
+
+// Translator is implemented by the engines that Open returns.
+type Translator interface {
+	// Translate says what would run, without running it. The error is that of
+	// Query.
+	Translate(ctx context.Context, q engine.Query) (*dialect.Statement, error)
 }
 
 // Open starts an engine on the catalog. The caller closes it, before the
@@ -40,9 +65,14 @@ func Open(ctx context.Context, o Options) (engine.Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open query engine: %w", err)
 	}
-	l := &local{catalog: o.Catalog, root: root, temp: temp}
+	l := &local{catalog: o.Catalog, root: root, temp: temp, memory: o.Memory, prepared: map[string]prepared{}}
+	if o.UnloadDir != "" {
+		if l.unload, err = realFolder(o.UnloadDir); err != nil {
+			return nil, errors.Join(fmt.Errorf("open query engine: folder for UNLOAD: %w", err), l.Close())
+		}
+	}
 	if l.db, err = openDatabase(); err == nil {
-		err = l.db.configure(o, root, temp)
+		err = l.db.configure(o, root, temp, l.unload)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open query engine: %w", err), l.Close())
@@ -51,12 +81,20 @@ func Open(ctx context.Context, o Options) (engine.Engine, error) {
 }
 
 // configure closes the sandbox: nothing can be set afterwards.
-func (db *database) configure(o Options, root, temp string) error {
+func (db *database) configure(o Options, root, temp, unload string) error {
 	c, err := db.connect()
 	if err != nil {
 		return err
 	}
 	defer c.close()
+	if err := c.addFunctions(); err != nil {
+		return err
+	}
+	// Paths are checked as they are written, so with their escapes as well.
+	allowed := []string{quoteText(root + "/"), quoteText(escapeGlob(root) + "/")}
+	if unload != "" {
+		allowed = append(allowed, quoteText(unload+"/"))
+	}
 	settings := []string{
 		"SET GLOBAL errors_as_json = true",
 		"SET GLOBAL autoinstall_known_extensions = false",
@@ -78,8 +116,7 @@ func (db *database) configure(o Options, root, temp string) error {
 		settings = append(settings, fmt.Sprintf("SET GLOBAL threads = %d", o.Threads))
 	}
 	settings = append(settings,
-		// Paths are checked as they are written, so with their escapes as well.
-		"SET GLOBAL allowed_directories = ["+quoteText(root+"/")+", "+quoteText(escapeGlob(root)+"/")+"]",
+		"SET GLOBAL allowed_directories = ["+strings.Join(allowed, ", ")+"]",
 		"SET GLOBAL enable_external_access = false",
 		"SET GLOBAL lock_configuration = true",
 	)
@@ -91,8 +128,34 @@ func (db *database) configure(o Options, root, temp string) error {
 	return nil
 }
 
+// grace is how long a cancelled query may take to stop before it is left to
+// itself.
+const grace = 150 * time.Millisecond
+
+// finish runs f, and waits for it for a while.
+func (l *local) finish(f func()) {
+	done := make(chan struct{})
+	l.unfinished.Add(1)
+	go func() {
+		defer l.unfinished.Add(-1)
+		defer close(done)
+		f()
+	}()
+	select {
+	case <-done:
+	case <-time.After(grace):
+	}
+}
+
 func (l *local) Close() error {
-	if l.db != nil {
+	// A database that still works on an abandoned query cannot be closed; it
+	// goes with the process.
+	for range 10 {
+		if l.unfinished.Load() > 0 {
+			time.Sleep(grace / 10)
+		}
+	}
+	if l.db != nil && l.unfinished.Load() == 0 {
 		l.db.close()
 	}
 	if err := os.RemoveAll(l.temp); err != nil {
@@ -104,38 +167,102 @@ func (l *local) Close() error {
 // Query implements engine.Engine.
 func (l *local) Query(ctx context.Context, q engine.Query) (*engine.Result, error) {
 	started := time.Now()
-	s, err := dialect.Translate(q.SQL, dialect.Options{})
-	if err != nil {
-		return nil, dialectError(err)
-	}
 	ctx, cancel := withTimeout(ctx, q.Limits.Timeout)
-	snap, err := l.catalog.Snapshot(ctx)
+	if l.memory > 0 {
+		watched, stop := context.WithCancelCause(ctx)
+		go watchMemory(watched, l.memory, stop)
+		ctx = watched
+	}
+	s, known, err := l.translate(ctx, q.SQL, q.Dialect)
 	if err != nil {
 		cancel()
-		return nil, classify(ctx, err, s, 0)
+		return nil, err
 	}
 	c, err := l.db.connect()
 	if err != nil {
 		cancel()
 		return nil, err
 	}
-	r := &running{ctx: ctx, cancel: cancel, connection: c, statement: s, limits: q.Limits, started: started}
+	r := &running{ctx: ctx, local: l, cancel: cancel, connection: c, statement: s, limits: q.Limits, started: started}
 	r.unhook = context.AfterFunc(ctx, c.interrupt)
-	if err := r.start(l.root, snap, q.Params); err != nil {
-		err = classify(ctx, err, s, len(prefix(s.Verb)))
+	done := make(chan error, 1)
+	go func() { done <- l.run(r, known, q) }()
+	select {
+	case err = <-done:
+	case <-ctx.Done():
+		// Some of DuckDB's work looks for an interrupt seldom.
+		select {
+		case err = <-done:
+		case <-time.After(grace):
+			l.unfinished.Add(1)
+			go func() {
+				defer l.unfinished.Add(-1)
+				_ = <-done // that it was stopped has been said
+				r.close()
+			}()
+			return nil, stopped(ctx)
+		}
+	}
+	if err != nil {
+		err = classify(ctx, err, r.statement, r.shift)
 		r.close()
 		return nil, err
 	}
-	return engine.NewResult(r.rows.schema, r.batches(), r.stats, func() error {
+	return engine.NewResult(r.schema(), r.batches(), r.stats, func() error {
 		r.close()
 		return nil
 	}), nil
 }
 
+// Translate implements Translator.
+func (l *local) Translate(ctx context.Context, q engine.Query) (*dialect.Statement, error) {
+	s, _, err := l.translate(ctx, q.SQL, q.Dialect)
+	return s, err
+}
+
+// translate reads a statement on the newest snapshot.
+func (l *local) translate(ctx context.Context, sql, dialectName string) (*dialect.Statement, *relations, error) {
+	d, err := dialectNamed(dialectName)
+	if err != nil {
+		return nil, nil, fmt.Errorf("run query: %w", err)
+	}
+	known, err := l.newest(ctx)
+	if err != nil {
+		return nil, nil, classify(ctx, err, nil, 0)
+	}
+	s, err := dialect.Translate(sql, dialect.Options{Dialect: d, Relations: known})
+	if err != nil {
+		return nil, nil, dialectError(err)
+	}
+	return s, known, nil
+}
+
+// newest are the relations of the newest snapshot.
+func (l *local) newest(ctx context.Context) (*relations, error) {
+	snap, err := l.catalog.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.known == nil || l.known.snapshot.Version() != snap.Version() {
+		known, err := knownRelations(snap)
+		if err != nil {
+			return nil, err
+		}
+		l.known = known
+	}
+	return l.known, nil
+}
+
 func dialectError(err error) error {
 	var e *dialect.Error
 	if errors.As(err, &e) {
-		return &engine.SQLError{Line: e.Line, Column: e.Column, Message: e.Message, Hint: e.Hint}
+		wrong := &engine.SQLError{Line: e.Line, Column: e.Column, Message: e.Message, Hint: e.Hint}
+		if e.NotAllowed {
+			wrong.Kind = engine.ErrNotAllowed
+		}
+		return wrong
 	}
 	return err
 }
@@ -145,15 +272,4 @@ func withTimeout(ctx context.Context, timeout time.Duration) (context.Context, c
 		return context.WithCancel(ctx)
 	}
 	return context.WithTimeoutCause(ctx, timeout, fmt.Errorf("%w: %s", engine.ErrTimeout, timeout))
-}
-
-// prefix is what DuckDB is told to do with the query.
-func prefix(v dialect.Verb) string {
-	switch v {
-	case dialect.Explain:
-		return "EXPLAIN "
-	case dialect.ExplainAnalyze:
-		return "EXPLAIN ANALYZE "
-	}
-	return ""
 }

@@ -1,3 +1,5 @@
+//go:build cgo && duckdb_arrow
+
 package duck
 
 import (
@@ -6,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/trailql/trailql/engine"
@@ -31,6 +35,15 @@ func (f *failure) Error() string {
 	return f.Type + ": " + f.Message
 }
 
+// shifted is the position without a text of ours before the statement.
+func (f *failure) shifted(shift int) json.Number {
+	offset, err := f.Position.Int64()
+	if err != nil || int(offset) < shift {
+		return ""
+	}
+	return json.Number(strconv.Itoa(int(offset) - shift))
+}
+
 func readFailure(text string) *failure {
 	f := &failure{}
 	if start := strings.Index(text, "{"); start >= 0 && json.Unmarshal([]byte(text[start:]), f) == nil && f.Type != "" {
@@ -48,6 +61,12 @@ func classify(ctx context.Context, err error, s *dialect.Statement, shift int) e
 	// Whatever failed after the end of ctx failed because of it.
 	if ctx.Err() != nil {
 		return stopped(ctx)
+	}
+	if wrong, ok := errors.AsType[*dialect.Error](err); ok {
+		return dialectError(wrong)
+	}
+	if wrong, ok := errors.AsType[*engine.SQLError](err); ok {
+		return wrong
 	}
 	var refused *refusal
 	if errors.As(err, &refused) {
@@ -94,7 +113,7 @@ func (f *failure) isDamage() bool {
 func stopped(ctx context.Context) error {
 	cause := context.Cause(ctx)
 	switch {
-	case errors.Is(cause, engine.ErrTimeout):
+	case errors.Is(cause, engine.ErrTimeout), errors.Is(cause, engine.ErrLimit):
 		return cause
 	case errors.Is(cause, context.DeadlineExceeded):
 		return fmt.Errorf("%w: %w", engine.ErrTimeout, cause)
@@ -108,7 +127,7 @@ func (f *failure) sqlError(s *dialect.Statement, shift int) *engine.SQLError {
 		e.Line, e.Column = s.Position(int(offset) - shift)
 	}
 	if (f.Subtype == "COLUMN_NOT_FOUND" || f.Subtype == "MISSING_ENTRY") && f.Candidates != "" {
-		e.Hint = "did you mean " + nearest(f.Name, f.Candidates) + "?"
+		e.Hint = nearest(f.Name, f.Candidates)
 	}
 	return e
 }
@@ -126,14 +145,11 @@ func (f *failure) summary() string {
 }
 
 func nearest(name, candidates string) string {
-	best, distance := "", -1
+	var names []string
 	for c := range strings.SplitSeq(candidates, ",") {
-		c = strings.Trim(strings.TrimSpace(c), `"`)
-		if d := editDistance(strings.ToLower(name), strings.ToLower(c)); distance < 0 || d < distance {
-			best, distance = c, d
-		}
+		names = append(names, strings.Trim(strings.TrimSpace(c), `"`))
 	}
-	return `"` + best + `"`
+	return didYouMean(strings.ToLower(name), slices.Values(names))
 }
 
 var spaces = regexp.MustCompile(`\s+`)

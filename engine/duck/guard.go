@@ -1,12 +1,18 @@
+//go:build cgo && duckdb_arrow
+
 package duck
 
 import (
 	"encoding/json"
 	"fmt"
+	"iter"
+	"maps"
 	"slices"
 	"strings"
 
+	"github.com/trailql/trailql/catalog"
 	"github.com/trailql/trailql/engine"
+	"github.com/trailql/trailql/engine/dialect"
 )
 
 // refusal is a statement that the guard does not let through.
@@ -21,21 +27,37 @@ func (r *refusal) Error() string { return r.message }
 
 // inspection is what the guard learned about a statement that it lets through.
 type inspection struct {
-	tables    map[string]*use // the catalog's tables that it reads
-	allTables bool            // it asks which tables there are
+	// places read a relation of the warehouse, in no order.
+	places []place
 }
 
-// use is how a statement reads one table.
-type use struct {
-	// filters has an entry for each place that reads the table: conditions that
-	// every row it takes from there meets. An empty entry takes every row.
-	filters [][]condition
+// place is where a statement reads a relation.
+type place struct {
+	relation string // its name, in lower case
+	// condition is true of every row that the place takes, as far as it is
+	// understood: nil takes all rows. Its columns are those of the partitions.
+	condition object
+	window    eventWindow
+	needles   []catalog.Needle // every row that the place takes has one of each one's values
+	travel    *travel          // nil: the newest snapshot
+	offset    int              // of the name, in bytes
+	alias     string           // as written; "" when there is none
 }
+
+// travel is an older snapshot that a place asks for.
+type travel struct {
+	unit       string // timestamp or version
+	expression object
+}
+
+// lookup finds a relation by its name in lower case.
+type lookup func(name string) *relation
 
 // inspect reads DuckDB's syntax tree of one statement, as json_serialize_sql
-// writes it. known says which tables the catalog has, by lower-case name. What
-// is not understood is refused. The error is a *refusal.
-func inspect(tree string, known map[string]bool) (*inspection, error) {
+// writes it. find knows the relations, macros are the functions of the dialect
+// that the translation calls. What is not understood is refused. The error is a
+// *refusal.
+func inspect(tree string, find lookup, names func() []string, macros []string) (*inspection, error) {
 	var root struct {
 		Error    bool
 		Type     string `json:"error_type"`
@@ -55,7 +77,7 @@ func inspect(tree string, known map[string]bool) (*inspection, error) {
 	if len(root.Statements) != 1 {
 		return nil, &refusal{kind: engine.ErrNotAllowed, offset: -1, message: "more than one statement"}
 	}
-	g := &guard{known: known, named: map[string]bool{}, found: inspection{tables: map[string]*use{}}}
+	g := &guard{find: find, names: names, macros: macros, named: map[string]bool{}}
 	if err := g.collectNames(root.Statements[0]); err != nil {
 		return nil, err
 	}
@@ -77,9 +99,11 @@ func refuseSyntax(kind, message, position string) error {
 }
 
 type guard struct {
-	known map[string]bool
-	named map[string]bool // queries that a WITH names, in lower case
-	found inspection
+	find   lookup
+	names  func() []string
+	macros []string
+	named  map[string]bool // queries that a WITH names, in lower case
+	found  inspection
 }
 
 // object is a node of the syntax tree.
@@ -180,8 +204,7 @@ func (g *guard) unknown(o object) error {
 func (g *guard) query(o object, kind string) error {
 	switch kind {
 	case "SELECT_NODE":
-		conditions, _ := o["where_clause"].(object)
-		if err := g.from(o["from_table"], scopeOf(o, conditions)); err != nil {
+		if err := g.from(o["from_table"], g.scopeOf(o)); err != nil {
 			return err
 		}
 		return g.children(o, "from_table")
@@ -196,14 +219,30 @@ func (g *guard) expression(o object) error {
 	case "CONSTANT":
 		return nil
 	case "FUNCTION", "WINDOW":
-		if name := strings.ToLower(text(o, "function_name")); deniedFunctions[name] {
-			return &refusal{kind: engine.ErrNotAllowed, offset: location(o), message: fmt.Sprintf("function %s", name)}
+		if err := g.function(o); err != nil {
+			return err
 		}
 	}
 	return g.children(o)
 }
 
-// from checks a source of rows; s is what the WHERE behind it asks of them.
+func (g *guard) function(o object) error {
+	name := strings.ToLower(text(o, "function_name"))
+	switch {
+	case allowedFunctions[name], slices.Contains(g.macros, name):
+		return nil
+	case refusedFunctions[name], internalFunction(name):
+		return &refusal{kind: engine.ErrNotAllowed, offset: location(o), message: "function " + name}
+	}
+	known := maps.Clone(allowedFunctions)
+	for _, f := range dialect.Functions() {
+		known[f.Name] = f.Group != ""
+	}
+	maps.DeleteFunc(known, func(_ string, there bool) bool { return !there })
+	return &refusal{offset: location(o), message: fmt.Sprintf("function %s does not exist", name), hint: didYouMean(name, slices.Values(slices.Sorted(maps.Keys(known))))}
+}
+
+// from checks a source of rows; s is what the query around it asks of them.
 func (g *guard) from(v any, s scope) error {
 	o, ok := v.(object)
 	if !ok {
@@ -215,10 +254,11 @@ func (g *guard) from(v any, s scope) error {
 	case "BASE_TABLE":
 		return g.table(o, s)
 	case "JOIN":
-		if err := g.from(o["left"], s); err != nil {
+		left, right := s.joined(o)
+		if err := g.from(o["left"], left); err != nil {
 			return err
 		}
-		if err := g.from(o["right"], s); err != nil {
+		if err := g.from(o["right"], right); err != nil {
 			return err
 		}
 		return g.children(o, "left", "right")
@@ -231,11 +271,9 @@ func (g *guard) from(v any, s scope) error {
 		}
 		return g.children(function)
 	case "SHOW_REF":
-		if o["query"] == nil {
-			g.found.allTables = true
-			return nil
+		if o["query"] != nil {
+			return g.value(o["query"])
 		}
-		return g.value(o["query"])
 	}
 	return g.unknown(o)
 }
@@ -244,41 +282,50 @@ func (g *guard) from(v any, s scope) error {
 func (g *guard) table(o object, s scope) error {
 	name := strings.ToLower(text(o, "table_name"))
 	schema := strings.ToLower(text(o, "schema_name"))
+	if schema == informationSchema && text(o, "catalog_name") == "" {
+		name, schema = schema+"."+name, ""
+	}
+	relation := g.find(name)
 	switch {
-	case o["at_clause"] != nil:
-		return &refusal{kind: engine.ErrUnsupported, offset: location(o), message: "reading an older snapshot (AT)"}
-	case schema == "information_schema" && text(o, "catalog_name") == "" && !looksLikeFile(name):
-		g.found.allTables = true
-		return nil
 	case schema != "" || text(o, "catalog_name") != "":
 		hint := ""
-		if g.known[name] {
+		if relation != nil {
 			hint = "write " + name + " alone"
 		}
 		return &refusal{offset: location(o), message: fmt.Sprintf("database %q does not exist", schema), hint: hint}
-	case g.known[name]:
-		u := g.found.tables[name]
-		if u == nil {
-			u = &use{}
-			g.found.tables[name] = u
+	case relation != nil:
+		p := place{relation: name, offset: location(o), alias: text(o, "alias")}
+		if at, ok := o["at_clause"].(object); ok {
+			if g.named[name] {
+				return &refusal{offset: location(o), message: fmt.Sprintf("%q is a query of this statement, which has no older snapshots", name)}
+			}
+			expression, _ := at["expr"].(object)
+			if expression == nil {
+				return g.unknown(o)
+			}
+			if err := g.value(expression); err != nil {
+				return err
+			}
+			p.travel = &travel{unit: strings.ToLower(text(at, "unit")), expression: expression}
 		}
-		var filter []condition
 		if !g.named[name] {
-			filter = s.conditionsOn(o)
+			p.condition, p.window = s.conditionOn(o, relation)
+			p.needles = s.needlesOn(o, relation)
 		}
-		u.filters = append(u.filters, filter)
+		g.found.places = append(g.found.places, p)
 		return nil
 	case g.named[name]:
 		return nil
 	case looksLikeFile(name):
 		return &refusal{kind: engine.ErrNotAllowed, offset: location(o), message: fmt.Sprintf("reading the file %q", text(o, "table_name"))}
 	}
-	return &refusal{offset: location(o), message: fmt.Sprintf("table %q does not exist", text(o, "table_name")), hint: g.didYouMean(name)}
+	return &refusal{offset: location(o), message: fmt.Sprintf("table %q does not exist", text(o, "table_name")), hint: didYouMean(name, slices.Values(g.names()))}
 }
 
-func (g *guard) didYouMean(name string) string {
+// didYouMean names the one that is spelt most like name, if one is.
+func didYouMean(name string, candidates iter.Seq[string]) string {
 	best, distance := "", max(2, len(name)/3)+1
-	for known := range g.known {
+	for known := range candidates {
 		if d := editDistance(name, known); d < distance || d == distance && known < best {
 			best, distance = known, d
 		}
@@ -308,27 +355,4 @@ func editDistance(a, b string) int {
 		}
 	}
 	return row[len(b)]
-}
-
-// deniedFunctions look outside the query: at the environment, files, settings,
-// or make others wait.
-var deniedFunctions = nameSet(`getenv current_setting current_query write_log sleep_ms pg_sleep nextval currval setseed
-	add_parquet_key json_execute_serialized_sql query query_table glob read_text read_blob read_csv read_csv_auto
-	read_json read_json_auto read_json_objects read_json_objects_auto read_ndjson read_ndjson_auto
-	read_ndjson_objects read_parquet parquet_scan parquet_metadata parquet_schema parquet_file_metadata
-	parquet_full_metadata parquet_kv_metadata parquet_bloom_probe read_duckdb sniff_csv which_secret
-	pg_get_viewdef parse_duckdb_log_message`)
-
-// allowedTableFunctions make rows of their arguments, or of what the engine
-// knows about its own language. It is a list of the allowed ones so that a new
-// version of DuckDB brings nothing in.
-var allowedTableFunctions = nameSet(`unnest generate_series range repeat repeat_row json_each json_tree
-	duckdb_functions duckdb_keywords duckdb_types pg_timezone_names icu_calendar_names`)
-
-func nameSet(names string) map[string]bool {
-	set := map[string]bool{}
-	for n := range strings.FieldsSeq(names) {
-		set[n] = true
-	}
-	return set
 }

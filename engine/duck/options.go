@@ -8,4 +8,6 @@ type Options struct {
 	Memory  int64  // bytes that DuckDB may use; 0: 80 % of the machine's
 	Threads int    // 0: one for each processor
 	TempDir string // where a folder for what memory cannot hold is made; "": the system's
+	// UnloadDir is the folder below which UNLOAD may write; "": it may not at all.
+	UnloadDir string
 }

@@ -1,160 +1,314 @@
+//go:build cgo && duckdb_arrow
+
 package duck
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/apache/iceberg-go"
-
 	"github.com/trailql/trailql/catalog"
 )
 
-// The columns by whose conditions files are left out.
-const (
-	regionColumn    = "region"
-	dateColumn      = "date"           // UTC day of the event time, YYYY-MM-DD
-	timestampColumn = "eventtimestamp" // event time
-	timeColumn      = "eventtime"      // the same as ISO 8601 text in UTC
-)
-
-// planner is a catalog.Table as this file needs it.
-type planner interface {
-	Schema() *iceberg.Schema
-	Spec() []string
-	Plan(context.Context, catalog.Predicate) ([]catalog.DataFile, catalog.PlanStats, error)
+// use is how a statement reads one table: an entry for each place.
+type use struct {
+	table  *catalog.Table
+	places []place
 }
 
-// plan returns the files that can hold rows for this use of the table, and what
-// it left out.
-func plan(ctx context.Context, t planner, u *use) ([]catalog.DataFile, catalog.PlanStats, error) {
-	files, stats, err := t.Plan(ctx, u.window())
+// scan is what is read of a table.
+type scan struct {
+	files                       []catalog.DataFile
+	stats                       catalog.PlanStats
+	partitions, partitionsTotal int
+}
+
+// evaluator runs queries of ours: about partitions, with the statement's
+// parameters.
+type evaluator interface {
+	// evaluate runs a query given as a syntax tree and returns its rows of
+	// integers; null is nil. In prefix, partitionsParameter is partitions.
+	evaluate(ctx context.Context, prefix string, statement object, partitions string) ([][]*int64, error)
+}
+
+// plan returns the files that can hold rows for this use of the table. What the
+// evaluator cannot answer leaves nothing out.
+func (u *use) plan(ctx context.Context, e evaluator) (scan, error) {
+	window := u.window(ctx, e)
+	condition := u.condition()
+	window.TimeTexts = mentions(condition, firstTime.text) || mentions(condition, "day_texts")
+	files, stats, err := u.table.Plan(ctx, window)
 	if err != nil {
-		return nil, stats, err
+		return scan{}, err
 	}
-	columns := partitionIndexes{region: slices.Index(t.Spec(), regionColumn), date: slices.Index(t.Spec(), dateColumn)}
-	kept := files[:0:0]
-	stats.Files, stats.Records, stats.Bytes = 0, 0, 0
-	for _, f := range files {
-		if u.mayNeed(columns.of(f)) {
-			kept = append(kept, f)
-			stats.Files++
-			stats.Records += f.Records
-			stats.Bytes += f.Bytes
+	s := scan{files: files, stats: stats}
+	region, date := slices.Index(u.table.Spec(), regionValue), slices.Index(u.table.Spec(), dateValue)
+	s.partitionsTotal, err = u.countPartitions(ctx, files, window)
+	if err != nil || region < 0 && date < 0 {
+		return s, err
+	}
+	all := distinctPartitions(files, region, date)
+	s.partitions = all.folders()
+	if condition != nil && len(all.lines) > 0 {
+		kept, err := all.that(ctx, e, condition)
+		if ctx.Err() != nil {
+			return s, ctx.Err()
+		}
+		if err == nil {
+			s.files = make([]catalog.DataFile, 0, len(files))
+			for i, f := range files {
+				if kept[all.of[i]] {
+					s.files = append(s.files, f)
+				}
+			}
 		}
 	}
-	return kept, stats, nil
+	if s.files, err = u.withNeedles(ctx, s.files); err != nil {
+		return s, err
+	}
+	if len(s.files) == len(files) {
+		return s, nil
+	}
+	s.stats.Files, s.stats.Records, s.stats.Bytes = 0, 0, 0
+	for _, f := range s.files {
+		s.stats.Files++
+		s.stats.Records += f.Records
+		s.stats.Bytes += f.Bytes
+	}
+	s.partitions = distinctPartitions(s.files, region, date).folders()
+	return s, nil
+}
+
+// mentions reports whether a condition refers to a column of the partitions.
+func mentions(v any, name string) bool {
+	switch v := v.(type) {
+	case []any:
+		return slices.ContainsFunc(v, func(e any) bool { return mentions(e, name) })
+	case object:
+		if text(v, "class") == "COLUMN_REF" {
+			names := list(v, "column_names")
+			return len(names) > 0 && names[len(names)-1] == name
+		}
+		for _, e := range v {
+			if mentions(e, name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// countPartitions counts those of the whole table. planned has all files if the
+// window is open.
+func (u *use) countPartitions(ctx context.Context, planned []catalog.DataFile, window catalog.Predicate) (int, error) {
+	if len(u.table.Spec()) == 0 {
+		return 0, nil
+	}
+	if !window.From.IsZero() || !window.To.IsZero() {
+		all, _, err := u.table.Plan(ctx, catalog.Predicate{})
+		if err != nil {
+			return 0, err
+		}
+		planned = all
+	}
+	// Files of a partition mostly share its values.
+	lists, seen := map[*string]bool{}, map[string]bool{}
+	for _, f := range planned {
+		if first := &f.Partition[0]; !lists[first] {
+			lists[first] = true
+			seen[strings.Join(f.Partition, "\x00")] = true
+		}
+	}
+	return len(seen), nil
+}
+
+// condition is true of the partitions that some place needs; nil: of all.
+func (u *use) condition() object {
+	var either []object
+	for _, p := range u.places {
+		if p.condition == nil {
+			return nil
+		}
+		either = append(either, p.condition)
+	}
+	return join("CONJUNCTION_OR", either)
+}
+
+// partitions are the different ones of some files, apart by what is known of the
+// texts of times.
+type partitions struct {
+	lines []string // region, tab, date, tab, catalog.TimeTexts
+	of    []int    // by file
+	vague []int    // those with a null, about which nothing is said
+}
+
+func distinctPartitions(files []catalog.DataFile, region, date int) partitions {
+	p := partitions{of: make([]int, len(files))}
+	type partition struct {
+		region, date string
+		texts        catalog.TimeTexts
+	}
+	number := map[partition]int{}
+	for i, f := range files {
+		key := partition{texts: f.TimeTexts}
+		if region >= 0 {
+			key.region = f.Partition[region]
+		}
+		if date >= 0 {
+			key.date = f.Partition[date]
+		}
+		n, ok := number[key]
+		if !ok {
+			n = len(p.lines)
+			number[key] = n
+			if region >= 0 && key.region == "" || date >= 0 && key.date == "" {
+				p.vague = append(p.vague, n)
+			}
+			p.lines = append(p.lines, fmt.Sprintf("%s\t%s\t%d", key.region, key.date, key.texts))
+		}
+		p.of[i] = n
+	}
+	return p
+}
+
+// folders counts the partitions.
+func (p partitions) folders() int {
+	seen := map[string]bool{}
+	for _, line := range p.lines {
+		seen[line[:strings.LastIndexByte(line, '\t')]] = true
+	}
+	return len(seen)
+}
+
+// partitionsParameter stands for the parameter with the partitions.
+const partitionsParameter = "$partitions"
+
+// partitionRows makes the rows that conditions are about. A partition whose date
+// is no day has no times: conditions on them keep it.
+const partitionRows = `WITH lines AS (SELECT unnest(generate_series(0, len(l) - 1)) AS i, unnest(l) AS line FROM (SELECT string_split(CAST($partitions AS VARCHAR), chr(10)) AS l)),
+parts AS (SELECT i, split_part(line, chr(9), 1) AS region, split_part(line, chr(9), 2) AS date, CAST(split_part(line, chr(9), 3) AS INTEGER) AS texts FROM lines),
+days AS (SELECT *, CASE WHEN regexp_full_match(date, '[0-9]{4}-[0-9]{2}-[0-9]{2}') THEN TRY_CAST(date AS DATE) END AS day FROM parts),
+` + partitionsTable + ` AS (SELECT i, region, date, day, texts > 0 AS day_texts,
+	CASE texts WHEN 0 THEN strftime(day - 1, '%Y-%m-%d') WHEN 1 THEN strftime(day, '%Y-%m-%dT00:00:00') ELSE strftime(day, '%Y-%m-%dT00:00:00Z') END AS first_text,
+	strftime(CASE WHEN texts = 0 THEN day + 1 ELSE day END, '%Y-%m-%dT23:59:59Z') AS last_text,
+	strftime(day, '%Y-%m-%dT00:00:00Z') AS first_parsed, strftime(day, '%Y-%m-%dT23:59:59.999999Z') AS last_parsed,
+	strftime(day, '%Y-%m-%dT23:59:59Z') AS last_formatted,
+	CAST(day AS TIMESTAMP) AS first_utc, CAST(day AS TIMESTAMP) + INTERVAL '86399.999999' SECOND AS last_utc,
+	CAST(CAST(day AS TIMESTAMP) AS TIMESTAMP WITH TIME ZONE) AS first_instant,
+	CAST(CAST(day AS TIMESTAMP) + INTERVAL '86399.999999' SECOND AS TIMESTAMP WITH TIME ZONE) AS last_instant FROM days) `
+
+// that reports for which partitions the condition may be true.
+func (p partitions) that(ctx context.Context, e evaluator, condition object) ([]bool, error) {
+	noDay := node("OPERATOR", "OPERATOR_IS_NULL")
+	noDay["children"] = []any{column(dayValue)}
+	where := join("CONJUNCTION_OR", []object{condition, noDay})
+	rows, err := e.evaluate(ctx, partitionRows, selectNode([]object{column("i")}, partitionsTable, where), strings.Join(p.lines, "\n"))
+	if err != nil {
+		return nil, err
+	}
+	kept := make([]bool, len(p.lines))
+	for _, row := range rows {
+		if row[0] == nil || *row[0] < 0 || *row[0] >= int64(len(kept)) {
+			return nil, fmt.Errorf("partition out of range")
+		}
+		kept[*row[0]] = true
+	}
+	for _, n := range p.vague {
+		kept[n] = true
+	}
+	return kept, nil
 }
 
 // window is the time outside which no place that reads the table takes rows.
-func (u *use) window() catalog.Predicate {
+func (u *use) window(ctx context.Context, e evaluator) catalog.Predicate {
 	var p catalog.Predicate
-	for i, filter := range u.filters {
-		from, to := eventWindow(filter)
-		if i == 0 || from.Before(p.From) {
-			p.From = from // the zero time, which is no bound, is before all others
+	var bounds []object
+	for _, place := range u.places {
+		if len(place.window.from) == 0 && len(place.window.to) == 0 {
+			return p
 		}
-		if i == 0 || !p.To.IsZero() && (to.IsZero() || to.After(p.To)) {
-			p.To = to
+		bounds = append(bounds, instants(place.window.from)...)
+		bounds = append(bounds, instants(place.window.to)...)
+	}
+	if len(bounds) == 0 {
+		return p
+	}
+	rows, err := e.evaluate(ctx, "", selectNode(bounds, "", nil), "")
+	if err != nil || len(rows) != 1 || len(rows[0]) != len(bounds) {
+		return p
+	}
+	values := rows[0]
+	for i, place := range u.places {
+		from, okFrom := extreme(values[:len(place.window.from)], func(a, b int64) bool { return a > b })
+		values = values[len(place.window.from):]
+		to, okTo := extreme(values[:len(place.window.to)], func(a, b int64) bool { return a < b })
+		values = values[len(place.window.to):]
+		fromTime, toTime := time.Time{}, time.Time{}
+		if okFrom {
+			fromTime = time.UnixMicro(from).UTC()
+		}
+		if okTo {
+			toTime = time.UnixMicro(to).UTC().Add(time.Microsecond) // the range may include its end
+		}
+		if i == 0 || fromTime.Before(p.From) {
+			p.From = fromTime // the zero time, which is no bound, is before all others
+		}
+		if i == 0 || !p.To.IsZero() && (toTime.IsZero() || toTime.After(p.To)) {
+			p.To = toTime
 		}
 	}
 	return p
 }
 
-// eventWindow reads the conditions on the event time: [from, to), zero if open.
-func eventWindow(filter []condition) (from, to time.Time) {
-	for _, c := range filter {
-		if c.column != timestampColumn || len(c.ranges) != 1 {
-			continue
-		}
-		if low, ok := parseTime(c.ranges[0].low); ok && low.After(from) {
-			from = low
-		}
-		if high, ok := parseTime(c.ranges[0].high); ok {
-			high = high.Add(time.Microsecond) // the range includes its end
-			if to.IsZero() || high.Before(to) {
-				to = high
-			}
-		}
+// instants casts bounds to microseconds since 1970.
+func instants(bounds []object) []object {
+	var all []object
+	for _, b := range bounds {
+		cast := node("CAST", "OPERATOR_CAST")
+		cast["child"], cast["try_cast"] = b, true
+		cast["cast_type"] = object{"id": "TIMESTAMP WITH TIME ZONE", "type_info": nil}
+		all = append(all, call("epoch_us", cast))
 	}
-	return from, to
+	return all
 }
 
-// parseTime reads the forms of a time that people write and DuckDB reads alike;
-// the session's time zone is UTC.
-func parseTime(o *operand) (time.Time, bool) {
-	if o == nil {
-		return time.Time{}, false
-	}
-	for _, layout := range []string{time.DateOnly, time.DateTime, "2006-01-02T15:04:05", time.RFC3339, "2006-01-02 15:04"} {
-		if t, err := time.Parse(layout, o.text); err == nil {
-			return t, true
+func extreme(values []*int64, better func(a, b int64) bool) (best int64, ok bool) {
+	for _, v := range values {
+		if v != nil && (!ok || better(*v, best)) {
+			best, ok = *v, true
 		}
 	}
-	return time.Time{}, false
+	return best, ok
 }
 
-// partition is where a file lies; a value is empty when it is not known.
-type partition struct{ region, date string }
-
-type partitionIndexes struct{ region, date int }
-
-func (p partitionIndexes) of(f catalog.DataFile) partition {
-	value := func(i int) string {
-		if i < 0 || i >= len(f.Partition) {
-			return ""
-		}
-		return f.Partition[i]
+// selectNode is SELECT … FROM … WHERE … as json_serialize_sql writes it; from
+// may be "" and where nil.
+func selectNode(list []object, from string, where object) object {
+	var items []any
+	for _, o := range list {
+		items = append(items, o)
 	}
-	return partition{region: value(p.region), date: value(p.date)}
-}
-
-// mayNeed reports whether some place that reads the table may take rows of the
-// partition.
-func (u *use) mayNeed(p partition) bool {
-	return slices.ContainsFunc(u.filters, func(filter []condition) bool {
-		return !slices.ContainsFunc(filter, func(c condition) bool { return c.rulesOut(p) })
-	})
-}
-
-func (c condition) rulesOut(p partition) bool {
-	switch c.column {
-	case regionColumn:
-		return p.region != "" && !c.includes(p.region)
-	case dateColumn:
-		return p.date != "" && !c.includes(p.date)
-	case timeColumn:
-		// Records whose time is not a time lie in a partition that is no day.
-		day, err := time.Parse(time.DateOnly, p.date)
-		return err == nil && !c.onDay(day)
+	source := object{"type": "EMPTY", "alias": "", "sample": nil, "query_location": nowhere}
+	if from != "" {
+		source = object{"type": "BASE_TABLE", "alias": "", "sample": nil, "query_location": nowhere, "schema_name": "", "table_name": from,
+			"column_name_alias": []any{}, "catalog_name": "", "at_clause": nil}
 	}
-	return false
-}
-
-// includes compares bytes, as DuckDB orders text. A text that is compared with
-// a date is cast to one, which is another order, so that rules nothing out.
-func (c condition) includes(value string) bool {
-	return slices.ContainsFunc(c.ranges, func(r textRange) bool {
-		return (r.low == nil || r.low.cast || r.low.text <= value) && (r.high == nil || r.high.cast || value <= r.high.text)
-	})
-}
-
-// onDay reports whether the condition may be true of the text of a time on this
-// UTC day. With an offset from UTC the text can start with a day next to it.
-func (c condition) onDay(day time.Time) bool {
-	first := day.AddDate(0, 0, -1).Format(time.DateOnly)
-	last := day.AddDate(0, 0, 1).Format(time.DateOnly) + "\xff" // above all texts that start so
-	return slices.ContainsFunc(c.ranges, func(r textRange) bool {
-		return (r.low == nil || r.low.cast || r.low.text <= last) && (r.high == nil || r.high.cast || first <= r.high.text)
-	})
-}
-
-// knownTables are the lower-case names of a snapshot's tables.
-func knownTables(s *catalog.Snapshot) map[string]bool {
-	known := map[string]bool{}
-	for _, name := range s.Tables() {
-		known[strings.ToLower(name)] = true
+	n := object{
+		"type": "SELECT_NODE", "modifiers": []any{}, "cte_map": object{"map": []any{}}, "select_list": items, "from_table": source,
+		"group_expressions": []any{}, "group_sets": []any{}, "aggregate_handling": "STANDARD_HANDLING", "having": nil, "sample": nil, "qualify": nil,
 	}
-	return known
+	n["where_clause"] = nil
+	if where != nil {
+		n["where_clause"] = where
+	}
+	return object{"node": n, "named_param_map": []any{}}
+}
+
+// statementJSON wraps a statement for json_deserialize_sql.
+func statementJSON(statement object) (string, error) {
+	data, err := json.Marshal(object{"error": false, "statements": []any{statement}})
+	return string(data), err
 }

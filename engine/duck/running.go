@@ -4,16 +4,12 @@ package duck
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
-	"strings"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
 
-	"github.com/trailql/trailql/catalog"
 	"github.com/trailql/trailql/engine"
 	"github.com/trailql/trailql/engine/dialect"
 )
@@ -21,32 +17,45 @@ import (
 // running is one query from its start to the end of its result.
 type running struct {
 	ctx        context.Context // the query's: a Result is bound to it by contract
+	local      *local
 	cancel     context.CancelFunc
 	unhook     func() bool
 	connection *connection
 	statement  *dialect.Statement
+	shift      int // bytes of what stands before the statement's SQL
 	prepared   *statement
 	rows       *rows
+	fetched    chan item // nil until the first batch is wanted
+	answer     *answer   // in place of rows
 	limits     engine.Limits
 	started    time.Time
 	counts     engine.Stats
 	closed     bool
 }
 
-// start guards, prepares and runs the statement on the snapshot.
-func (r *running) start(root string, snap *catalog.Snapshot, params []any) error {
-	tree, err := r.connection.syntaxTree(r.ctx, r.statement.SQL)
+// start guards, prepares and runs the statement on the snapshot. prefix is what
+// DuckDB is to do with the query.
+func (r *running) start(l *local, known *relations, prefix string, params []any) error {
+	r.shift = len(prefix)
+	o := newOpening(r.ctx, l, r.connection, known)
+	o.params = params
+	sql, err := o.read(r.statement)
 	if err != nil {
 		return err
 	}
-	found, err := inspect(tree, knownTables(snap))
-	if err != nil {
+	if err := o.prepareTables(); err != nil {
 		return err
 	}
-	if err := r.createViews(root, snap, found); err != nil {
+	if err := r.count(o); err != nil {
 		return err
 	}
-	if r.prepared, err = r.connection.prepare(prefix(r.statement.Verb) + r.statement.SQL); err != nil {
+	if err := o.begin(); err != nil {
+		return err
+	}
+	if err := o.create(); err != nil {
+		return err
+	}
+	if r.prepared, err = r.connection.prepare(prefix + sql); err != nil {
 		return err
 	}
 	if !r.prepared.isQuery() {
@@ -59,77 +68,85 @@ func (r *running) start(root string, snap *catalog.Snapshot, params []any) error
 	return err
 }
 
-// syntaxTree asks DuckDB how it reads the text, without running it.
-func (c *connection) syntaxTree(ctx context.Context, sql string) (string, error) {
-	s, err := c.prepare("SELECT json_serialize_sql(CAST(? AS VARCHAR))")
-	if err != nil {
-		return "", err
+// count adds up what will be read, and refuses what is more than allowed.
+func (r *running) count(o *opening) error {
+	for _, s := range o.scans {
+		r.counts.Files += s.stats.Files
+		r.counts.FilesTotal += s.stats.FilesTotal
+		r.counts.Bytes += s.stats.Bytes
+		r.counts.BytesTotal += s.stats.BytesTotal
+		r.counts.Partitions += s.partitions
+		r.counts.PartitionsTotal += s.partitionsTotal
 	}
-	defer s.close()
-	if err := s.bind([]any{sql}); err != nil {
-		return "", err
-	}
-	rows, err := s.run(ctx)
-	if err != nil {
-		return "", err
-	}
-	defer rows.close()
-	batch, err := rows.next()
-	if err != nil {
-		return "", err
-	}
-	defer batch.Release()
-	column, ok := batch.Column(0).(array.StringLike)
-	if !ok || column.Len() != 1 {
-		return "", fmt.Errorf("read syntax tree: got %s", batch.Column(0).DataType())
-	}
-	return string([]byte(column.Value(0))), nil // the batch's memory is DuckDB's
-}
-
-// createViews makes the tables that the statement needs.
-func (r *running) createViews(root string, snap *catalog.Snapshot, found *inspection) error {
-	for _, name := range snap.Tables() {
-		u, used := found.tables[strings.ToLower(name)]
-		if !used && !found.allTables {
-			continue
-		}
-		if err := r.createView(root, snap, name, u); err != nil {
-			if f, ok := errors.AsType[*failure](err); ok {
-				f.Position = "" // it is in a statement of ours
-			}
-			return fmt.Errorf("open table %s: %w", name, err)
-		}
+	if limit := r.limits.Scan; limit > 0 && r.counts.Bytes > limit {
+		return fmt.Errorf("%w: the statement would read %d bytes in %d of %d files, allowed are %d: add a condition on region, date or eventtime",
+			engine.ErrLimit, r.counts.Bytes, r.counts.Files, r.counts.FilesTotal, limit)
 	}
 	return nil
 }
 
-// createView makes one table. One that is only listed (u is nil) needs no files.
-func (r *running) createView(root string, snap *catalog.Snapshot, name string, u *use) error {
-	t, err := snap.Table(name)
-	if err != nil {
-		return err
+// schema is that of the result.
+func (r *running) schema() *arrow.Schema {
+	if r.answer != nil {
+		return r.answer.schema
 	}
-	var files []catalog.DataFile
-	if u != nil {
-		var stats catalog.PlanStats
-		if files, stats, err = plan(r.ctx, t, u); err != nil {
-			return err
-		}
-		r.counts.Files += stats.Files
-		r.counts.FilesTotal += stats.FilesTotal
-		r.counts.Bytes += stats.Bytes
-		r.counts.BytesTotal += stats.BytesTotal
-	}
-	v := view{root: root, schema: t.Schema(), partition: t.Spec()}
-	return r.connection.exec("CREATE TEMP VIEW " + quoteName(strings.ToLower(name)) + " AS " + v.sql(files))
+	return r.rows.schema
 }
 
-// batches delivers the rows within the limits.
+// item is what the fetching goroutine has got: a batch, an error, or neither at
+// the end.
+type item struct {
+	batch arrow.RecordBatch
+	err   error
+}
+
+// fetchAhead is how many batches DuckDB may be ahead of the reader. It works
+// only while it is asked for rows, so writing them would keep it waiting.
+const fetchAhead = 3
+
+// fetch starts reading rows ahead.
+func (r *running) fetch() {
+	r.fetched = make(chan item, fetchAhead)
+	go func() {
+		defer close(r.fetched)
+		for r.ctx.Err() == nil {
+			batch, err := r.rows.next()
+			r.fetched <- item{batch, err}
+			if batch == nil || err != nil {
+				return
+			}
+		}
+	}()
+}
+
+// next returns nil after the last batch.
+func (r *running) next() (arrow.RecordBatch, error) {
+	if r.answer != nil {
+		batch := r.answer.batch()
+		r.answer.rows = nil
+		return batch, nil
+	}
+	if r.fetched == nil {
+		r.fetch()
+	}
+	select {
+	case i := <-r.fetched:
+		return i.batch, i.err
+	case <-r.ctx.Done():
+	}
+	select {
+	case i := <-r.fetched:
+		return i.batch, i.err
+	case <-time.After(grace):
+		return nil, r.ctx.Err()
+	}
+}
+
 func (r *running) batches() iter.Seq2[arrow.RecordBatch, error] {
 	return func(yield func(arrow.RecordBatch, error) bool) {
 		var bytes int64
 		for !r.closed {
-			batch, err := r.rows.next()
+			batch, err := r.next()
 			if err == nil {
 				// An interrupt between two batches ends them without an error.
 				err = r.ctx.Err()
@@ -138,7 +155,7 @@ func (r *running) batches() iter.Seq2[arrow.RecordBatch, error] {
 				if batch != nil {
 					batch.Release()
 				}
-				yield(nil, classify(r.ctx, err, r.statement, len(prefix(r.statement.Verb))))
+				yield(nil, classify(r.ctx, err, r.statement, r.shift))
 				break
 			}
 			if batch == nil {
@@ -187,6 +204,7 @@ func (r *running) stats() engine.Stats {
 	return s
 }
 
+// close frees the query. What DuckDB does not stop at once is freed later.
 func (r *running) close() {
 	if r.closed {
 		return
@@ -198,6 +216,17 @@ func (r *running) close() {
 	r.unhook()
 	r.cancel()
 	r.connection.interrupt()
+	r.local.finish(r.free)
+}
+
+func (r *running) free() {
+	if r.fetched != nil {
+		for i := range r.fetched {
+			if i.batch != nil {
+				i.batch.Release()
+			}
+		}
+	}
 	if r.rows != nil {
 		r.rows.close()
 	}

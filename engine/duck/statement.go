@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strconv"
 	"time"
 
 	bindings "github.com/duckdb/duckdb-go-bindings"
@@ -28,7 +29,7 @@ func (s *statement) isQuery() bool {
 // bind sets all parameters.
 func (s *statement) bind(params []any) error {
 	if want := int(bindings.NParams(s.handle)); want != len(params) {
-		return fmt.Errorf("the statement has %d parameters, got %d values", want, len(params))
+		return fmt.Errorf("the statement has %d parameters, got %d values (give one --param for each ?)", want, len(params))
 	}
 	for i, p := range params {
 		state, err := s.bindOne(bindings.IdxT(i+1), p)
@@ -37,6 +38,26 @@ func (s *statement) bind(params []any) error {
 		}
 		if err != nil {
 			return fmt.Errorf("parameter %d: %w", i+1, err)
+		}
+	}
+	return nil
+}
+
+// bindNull makes all parameters null.
+func (s *statement) bindNull() error {
+	return s.bind(make([]any, bindings.NParams(s.handle)))
+}
+
+// bindNumbered sets those of the parameters $1 … that the statement has.
+func (s *statement) bindNumbered(params []any) error {
+	for i := range int(bindings.NParams(s.handle)) {
+		name := bindings.ParameterName(s.handle, bindings.IdxT(i+1))
+		n, err := strconv.Atoi(name)
+		if err != nil || n < 1 || n > len(params) {
+			return fmt.Errorf("parameter %s has no value", name)
+		}
+		if state, err := s.bindOne(bindings.IdxT(i+1), params[n-1]); err != nil || state == bindings.StateError {
+			return fmt.Errorf("parameter %s: %w", name, errors.Join(err, errors.New(bindings.PrepareError(s.handle))))
 		}
 	}
 	return nil

@@ -1,12 +1,10 @@
 package output
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"math"
-	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -21,53 +19,69 @@ type jsonStyle struct {
 
 // appendValue appends value i as JSON. Characters that would harm a terminal
 // are always written as \u escapes: that is the same text to every reader.
-func (s jsonStyle) appendValue(b []byte, column arrow.Array, i int) []byte {
-	if isNull(column, i) {
-		return append(b, "null"...)
+func (s jsonStyle) appendValue(b []byte, values arrow.Array, i int) []byte {
+	return s.appender(values)(b, i)
+}
+
+// appender writes NULL as null.
+func (s jsonStyle) appender(values arrow.Array) func(b []byte, i int) []byte {
+	isNull, value := nullsOf(values), s.valueAppender(values)
+	return func(b []byte, i int) []byte {
+		if isNull(i) {
+			return append(b, "null"...)
+		}
+		return value(b, i)
 	}
-	switch a := column.(type) {
+}
+
+// valueAppender is for values that are not NULL.
+func (s jsonStyle) valueAppender(values arrow.Array) func(b []byte, i int) []byte {
+	switch a := values.(type) {
 	case array.StringLike:
-		return appendJSONText(b, a.Value(i))
-	case *array.Boolean:
-		return strconv.AppendBool(b, a.Value(i))
+		return func(b []byte, i int) []byte { return appendJSONText(b, a.Value(i)) }
+	case *array.Boolean, *array.Int8, *array.Int16, *array.Int32, *array.Uint8, *array.Uint16, *array.Uint32:
+		return textAppender(values)
 	case *array.Int64:
-		return s.appendNumber(b, column, i, a.Value(i) > maxSafe || a.Value(i) < -maxSafe)
+		return s.numberAppender(values, func(i int) bool { return a.Value(i) > maxSafe || a.Value(i) < -maxSafe })
 	case *array.Uint64:
-		return s.appendNumber(b, column, i, a.Value(i) > maxSafe)
-	case *array.Int8, *array.Int16, *array.Int32, *array.Uint8, *array.Uint16, *array.Uint32:
-		return appendText(b, column, i)
+		return s.numberAppender(values, func(i int) bool { return a.Value(i) > maxSafe })
 	case *array.Decimal128, *array.Decimal256:
-		return s.appendNumber(b, column, i, true)
+		return s.numberAppender(values, func(int) bool { return true })
 	case *array.Float32:
-		return appendJSONFloat(b, float64(a.Value(i)), 32)
+		return func(b []byte, i int) []byte { return appendJSONFloat(b, float64(a.Value(i)), 32) }
 	case *array.Float64:
-		return appendJSONFloat(b, a.Value(i), 64)
+		return func(b []byte, i int) []byte { return appendJSONFloat(b, a.Value(i), 64) }
 	case *array.Map:
-		return s.appendMap(b, a, i)
+		return s.mapAppender(a)
 	case array.ListLike:
-		return s.appendList(b, a, i)
+		return s.listAppender(a)
 	case *array.Struct:
-		return s.appendStruct(b, a, i)
+		return s.structAppender(a)
 	case *array.Dictionary:
-		return s.appendValue(b, a.Dictionary(), a.GetValueIndex(i))
+		entry := s.appender(a.Dictionary())
+		return func(b []byte, i int) []byte { return entry(b, a.GetValueIndex(i)) }
 	case array.Union:
-		child, at := unionValue(a, i)
-		return s.appendValue(b, child, at)
+		return unionAppender(a, s.valueAppender)
 	case array.ExtensionArray:
-		return s.appendValue(b, a.Storage(), i)
+		return s.valueAppender(a.Storage())
 	}
-	return appendJSONText(b, string(appendText(nil, column, i)))
+	text := textAppender(values)
+	return func(b []byte, i int) []byte { return appendJSONText(b, string(text(nil, i))) }
 }
 
 const maxSafe = 1 << 53
 
-func (s jsonStyle) appendNumber(b []byte, column arrow.Array, i int, large bool) []byte {
-	if !s.safeNumbers || !large {
-		return appendText(b, column, i)
+func (s jsonStyle) numberAppender(values arrow.Array, large func(i int) bool) func(b []byte, i int) []byte {
+	text := textAppender(values)
+	if !s.safeNumbers {
+		return text
 	}
-	b = append(b, '"')
-	b = appendText(b, column, i)
-	return append(b, '"')
+	return func(b []byte, i int) []byte {
+		if !large(i) {
+			return text(b, i)
+		}
+		return append(text(append(b, '"'), i), '"')
+	}
 }
 
 // appendJSONFloat: JSON has no infinity and no NaN.
@@ -78,45 +92,61 @@ func appendJSONFloat(b []byte, f float64, bits int) []byte {
 	return appendFloat(b, f, bits)
 }
 
-func (s jsonStyle) appendList(b []byte, a array.ListLike, i int) []byte {
-	b = append(b, '[')
-	start, end := a.ValueOffsets(i)
-	for at := start; at < end; at++ {
-		if at > start {
-			b = append(b, ',')
+func (s jsonStyle) listAppender(a array.ListLike) func(b []byte, i int) []byte {
+	element := s.appender(a.ListValues())
+	return func(b []byte, i int) []byte {
+		b = append(b, '[')
+		start, end := a.ValueOffsets(i)
+		for at := start; at < end; at++ {
+			if at > start {
+				b = append(b, ',')
+			}
+			b = element(b, int(at))
 		}
-		b = s.appendValue(b, a.ListValues(), int(at))
+		return append(b, ']')
 	}
-	return append(b, ']')
 }
 
-func (s jsonStyle) appendStruct(b []byte, a *array.Struct, i int) []byte {
-	b = append(b, '{')
+func (s jsonStyle) structAppender(a *array.Struct) func(b []byte, i int) []byte {
+	keys := make([][]byte, a.NumField()) // {"name": and ,"name":
+	members := make([]func(b []byte, i int) []byte, a.NumField())
 	for n, field := range a.DataType().(*arrow.StructType).Fields() {
-		if n > 0 {
-			b = append(b, ',')
-		}
 		name := field.Name
 		if name == "" { // ROW(1, 2)
 			name = fmt.Sprintf("field%d", n)
 		}
-		b = append(appendJSONText(b, name), ':')
-		b = s.appendValue(b, a.Field(n), i)
+		lead := byte(',')
+		if n == 0 {
+			lead = '{'
+		}
+		keys[n] = append(appendJSONText([]byte{lead}, name), ':')
+		members[n] = s.appender(a.Field(n))
 	}
-	return append(b, '}')
+	return func(b []byte, i int) []byte {
+		if len(members) == 0 {
+			b = append(b, '{')
+		}
+		for n, member := range members {
+			b = member(append(b, keys[n]...), i)
+		}
+		return append(b, '}')
+	}
 }
 
-func (s jsonStyle) appendMap(b []byte, a *array.Map, i int) []byte {
-	b = append(b, '{')
-	start, end := a.ValueOffsets(i)
-	for at := start; at < end; at++ {
-		if at > start {
-			b = append(b, ',')
+func (s jsonStyle) mapAppender(a *array.Map) func(b []byte, i int) []byte {
+	key, item := textAppender(a.Keys()), s.appender(a.Items())
+	return func(b []byte, i int) []byte {
+		b = append(b, '{')
+		start, end := a.ValueOffsets(i)
+		for at := start; at < end; at++ {
+			if at > start {
+				b = append(b, ',')
+			}
+			b = append(appendJSONText(b, string(key(nil, int(at)))), ':')
+			b = item(b, int(at))
 		}
-		b = append(appendJSONText(b, string(appendText(nil, a.Keys(), int(at)))), ':')
-		b = s.appendValue(b, a.Items(), int(at))
+		return append(b, '}')
 	}
-	return append(b, '}')
 }
 
 func appendJSONText(b []byte, s string) []byte {
@@ -156,19 +186,33 @@ func appendJSONEscape(b []byte, r rune) []byte {
 	return fmt.Appendf(b, `\u%04x`, r)
 }
 
-// appendJSONDocument appends text that the engine says is JSON, in one line,
-// every literal kept.
+// SafeJSON is a JSON document in one line, every literal kept, with the
+// characters that would harm a terminal as \u escapes. A text that is no JSON
+// becomes a JSON string.
+func SafeJSON(document []byte) []byte { return appendJSONDocument(nil, string(document)) }
+
 func appendJSONDocument(b []byte, s string) []byte {
-	var compact bytes.Buffer
-	if json.Compact(&compact, []byte(s)) != nil {
+	if !json.Valid([]byte(s)) {
 		return appendJSONText(b, s)
 	}
-	for _, r := range compact.String() {
-		if isUnsafe(r) { // only inside its texts, where an escape means the same
+	inText := false
+	for i := 0; i < len(s); {
+		r, size := rune(s[i]), 1
+		if r >= utf8.RuneSelf {
+			r, size = utf8.DecodeRuneInString(s[i:])
+		}
+		switch {
+		case !inText && (r == ' ' || r == '\n' || r == '\r' || r == '\t'):
+		case isUnsafe(r): // only inside texts, where an escape means the same
 			b = appendJSONEscape(b, r)
-		} else {
+		case inText && r == '\\':
+			size = 2
+			b = append(b, s[i:i+size]...)
+		default:
+			inText = inText != (r == '"')
 			b = utf8.AppendRune(b, r)
 		}
+		i += size
 	}
 	return b
 }
@@ -178,54 +222,66 @@ type jsonWriter struct {
 	rowWriter
 	style jsonStyle
 	array bool
-	keys  [][]byte // "name": of each column
+	keys  [][]byte // {"name": and ,"name":
 	isDoc []bool   // holds JSON
 }
 
 func newJSONWriter(w io.Writer, schema *arrow.Schema, o Options) *jsonWriter {
-	j := &jsonWriter{rowWriter: newRowWriter(w), style: jsonStyle{safeNumbers: o.SafeNumbers}, array: o.Format == JSON}
-	j.summary.Columns = schema.NumFields()
-	for i, name := range uniqueNames(schema) {
-		j.keys = append(j.keys, append(appendJSONText(nil, name), ':'))
+	j := &jsonWriter{rowWriter: newRowWriter(w, schema), style: jsonStyle{safeNumbers: o.SafeNumbers}, array: o.Format == JSON}
+	names, renamed := uniqueNames(schema)
+	for i, name := range names {
+		lead := byte(',')
+		if i == 0 {
+			lead = '{'
+		}
+		j.keys = append(j.keys, append(appendJSONText([]byte{lead}, name), ':'))
 		j.isDoc = append(j.isDoc, o.sqlType(schema.Field(i)) == "json")
-		j.summary.RenamedFields = j.summary.RenamedFields || name != schema.Field(i).Name
 	}
+	j.summary.RenamedFields = renamed
 	return j
 }
 
 func (j *jsonWriter) Write(batch arrow.RecordBatch) error {
-	return j.writeRows(batch, func(b []byte, i int) []byte {
-		if j.array && j.summary.Rows == 0 {
-			b = append(b, "[\n"...)
-		} else if j.array {
-			b = append(b, ",\n"...)
+	columns := make([]func(b []byte, i int) []byte, batch.NumCols())
+	for n, values := range batch.Columns() {
+		columns[n] = j.style.appender(values)
+		if text, ok := values.(array.StringLike); ok && j.isDoc[n] {
+			columns[n] = documentAppender(text)
 		}
-		b = append(b, '{')
-		for n, column := range batch.Columns() {
-			if n > 0 {
-				b = append(b, ',')
-			}
-			b = append(b, j.keys[n]...)
-			if text, ok := column.(array.StringLike); ok && j.isDoc[n] && !isNull(column, i) {
-				b = appendJSONDocument(b, text.Value(i))
-			} else {
-				b = j.style.appendValue(b, column, i)
-			}
+	}
+	rowsBefore := j.summary.Rows
+	return j.writeRows(batch, func(s *share, i int) {
+		switch {
+		case j.array && rowsBefore == 0 && i == 0:
+			s.b = append(s.b, "[\n"...)
+		case j.array:
+			s.b = append(s.b, ",\n"...)
 		}
-		b = append(b, '}')
+		for n, column := range columns {
+			s.b = column(append(s.b, j.keys[n]...), i)
+		}
+		s.b = append(s.b, '}')
 		if !j.array {
-			b = append(b, '\n')
+			s.b = append(s.b, '\n')
 		}
-		return b
 	})
+}
+
+func documentAppender(text array.StringLike) func(b []byte, i int) []byte {
+	return func(b []byte, i int) []byte {
+		if text.IsNull(i) {
+			return append(b, "null"...)
+		}
+		return appendJSONDocument(b, text.Value(i))
+	}
 }
 
 func (j *jsonWriter) Close() (Summary, error) {
 	switch {
 	case j.array && j.summary.Rows == 0:
-		j.put([]byte("[]\n"))
+		j.pending = append(j.pending, "[]\n"...)
 	case j.array:
-		j.put([]byte("\n]\n"))
+		j.pending = append(j.pending, "\n]\n"...)
 	}
 	return j.finish()
 }

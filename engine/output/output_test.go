@@ -97,6 +97,11 @@ func TestFormats(t *testing.T) {
 	}{
 		{"plain.csv", Options{Format: CSV}},
 		{"terminal.csv", Options{Format: CSV, Terminal: true}},
+		{"quoted.csv", Options{Format: CSV, QuoteAll: true}},
+		{"plain.tsv", Options{Format: TSV}},
+		{"terminal.tsv", Options{Format: TSV, Terminal: true}},
+		{"plain.md", Options{Format: Markdown}},
+		{"plain.html", Options{Format: HTML}},
 		{"plain.json", Options{Format: JSON}},
 		{"plain.jsonl", Options{Format: JSONLines}},
 		{"safe.jsonl", Options{Format: JSONLines, SafeNumbers: true}},
@@ -121,10 +126,54 @@ func TestFormats(t *testing.T) {
 	}
 }
 
+func TestSafeJSON(t *testing.T) {
+	for document, want := range map[string]string{
+		"{ \"a\" : [1.50, 1e400,\n\t\" x\\\" y\\\\\" ] }\r\n": `{"a":[1.50,1e400," x\" y\\"]}`,
+		"\"\u202e\u009b\x7f名\"":                               `"\u202e\u009b\u007f名"`,
+		`"\u001b\n"`:                                          `"\u001b\n"`,
+		`""`:                                                  `""`,
+		`{"a": `:                                              `"{\"a\": "`,
+		"":                                                    `""`,
+		"\"\xff\"":                                            "\"\ufffd\"",
+	} {
+		if got := string(SafeJSON([]byte(document))); got != want {
+			t.Errorf("%q: got %s, want %s", document, got, want)
+		}
+	}
+}
+
+func FuzzSafeJSON(f *testing.F) {
+	f.Add(`{"a": [1, " \\" "]}`)
+	f.Fuzz(func(t *testing.T, document string) {
+		got := SafeJSON([]byte(document))
+		var want, have any
+		if json.Unmarshal([]byte(document), &want) != nil {
+			want = strings.ToValidUTF8(document, "\ufffd")
+		}
+		if err := json.Unmarshal(got, &have); err != nil {
+			t.Fatalf("%q became %q: %v", document, got, err)
+		}
+		if _, isText := have.(string); isText && want != have && len(document) != len(strings.ToValidUTF8(document, "")) {
+			return // how many bad bytes one replacement stands for is open
+		}
+		if diff := cmp.Diff(want, have); diff != "" {
+			t.Errorf("%q became %q: %s", document, got, diff)
+		}
+		for _, r := range string(got) {
+			if isUnsafe(r) {
+				t.Errorf("%q in %q", r, got)
+			}
+		}
+	})
+}
+
 func TestEmptyResult(t *testing.T) {
 	schema := arrow.NewSchema([]arrow.Field{field("a", arrow.PrimitiveTypes.Int64, "bigint"), field("b c", arrow.BinaryTypes.String, "varchar")}, nil)
 	for format, want := range map[Format]string{
 		CSV:       "a,b c\n",
+		TSV:       "a\tb c\n",
+		Markdown:  "| a | b c |\n| ---: | --- |\n",
+		None:      "",
 		JSON:      "[]\n",
 		JSONLines: "",
 		Vertical:  "",
@@ -244,8 +293,13 @@ func (closedPipe) Write([]byte) (int, error) { return 0, syscall.EPIPE }
 func TestClosedPipe(t *testing.T) {
 	for _, format := range Formats() {
 		t.Run(string(format), func(t *testing.T) {
+			if format == None {
+				t.Skip("it writes nothing")
+			}
 			w, err := New(closedPipe{}, people, Options{Format: format})
-			if err != nil {
+			if errors.Is(err, syscall.EPIPE) {
+				return
+			} else if err != nil {
 				t.Fatal(err)
 			}
 			errWrite := w.Write(batchOf(t, people, peopleRows))
@@ -263,7 +317,50 @@ func TestParseFormat(t *testing.T) {
 			t.Errorf("%s: got %q, %v", f, got, err)
 		}
 	}
+	for name, want := range map[string]Format{"md": Markdown, "box": Table, "ndjson": JSONLines} {
+		if got, err := ParseFormat(name); err != nil || got != want {
+			t.Errorf("%s: got %q, %v", name, got, err)
+		}
+	}
 	if _, err := ParseFormat("yaml"); err == nil {
 		t.Error("yaml: no error")
+	}
+}
+
+func TestFormatOfFile(t *testing.T) {
+	for name, want := range map[string]Format{
+		"a.csv": CSV, "a.CSV": CSV, "b/a.csv.gz": CSV, "a.jsonl.zst": JSONLines, "a.ndjson": JSONLines, "a.md": Markdown, "a.htm": HTML,
+		"a.parquet": Parquet, "a.arrow": Arrow, "a.arrows": ArrowStream, "a.feather": Arrow, "a.xlsx": XLSX, "a.txt": Table, "a.tsv": TSV,
+		"a": "", "a.gz": "", "a.none": "", "a.doc": "", "csv": "", ".csv": CSV,
+	} {
+		if got, ok := FormatOfFile(name); got != want || ok != (want != "") {
+			t.Errorf("%s: got %q, %v", name, got, ok)
+		}
+	}
+}
+
+func TestNull(t *testing.T) {
+	schema := textColumns("a", "b")
+	null := func(s string) *string { return &s }
+	text := "x"
+	tests := []struct {
+		name string
+		o    Options
+		want string
+	}{
+		{"csv", Options{Format: CSV}, "a,b\n,x\n"},
+		{"csv with a value that looks the same", Options{Format: CSV, Null: null("x")}, "a,b\nx,\"x\"\n"},
+		{"csv in Athena's way", Options{Format: CSV, QuoteAll: true}, "\"a\",\"b\"\n,\"x\"\n"},
+		{"tsv", Options{Format: TSV}, "a\tb\n\\N\tx\n"},
+		{"markdown", Options{Format: Markdown, Null: null("|")}, "| a | b |\n| --- | --- |\n| *\\|* | x |\n"},
+		{"markdown without a word", Options{Format: Markdown, Null: null("")}, "| a | b |\n| --- | --- |\n|  | x |\n"},
+		{"vertical", Options{Format: Vertical, Null: null("∅")}, "-[ RECORD 1 ]┬──────────────────────────\na            │ ∅\nb            │ x\n"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got, _ := write(t, tt.o, schema, textBatch(schema, [][]*string{{nil, &text}})); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
 	}
 }

@@ -26,6 +26,7 @@ type tableWriter struct {
 	rows    [][]cell // when there are more than MaxRows the first and the last
 	spare   []cell
 	value   []byte
+	null    string
 	summary Summary
 }
 
@@ -40,10 +41,8 @@ type cell struct {
 	cut  bool
 }
 
-const nullText = "NULL"
-
 func newTableWriter(w io.Writer, schema *arrow.Schema, o Options) *tableWriter {
-	t := &tableWriter{out: w, o: o}
+	t := &tableWriter{out: w, o: o, null: o.null()}
 	t.summary.Columns = schema.NumFields()
 	for _, f := range schema.Fields() {
 		t.columns = append(t.columns, boxColumn{name: Escape(f.Name), kind: Escape(o.sqlType(f)), number: isNumber(f.Type)})
@@ -51,16 +50,17 @@ func newTableWriter(w io.Writer, schema *arrow.Schema, o Options) *tableWriter {
 	return t
 }
 
-func isNumber(t arrow.DataType) bool {
-	return arrow.IsInteger(t.ID()) || arrow.IsFloating(t.ID()) || arrow.IsDecimal(t.ID())
-}
-
 func (t *tableWriter) Write(batch arrow.RecordBatch) error {
+	columns := textOf(batch)
+	isTimestamp := make([]bool, len(columns))
+	for n, values := range batch.Columns() {
+		_, isTimestamp[n] = values.(*array.Timestamp)
+	}
 	for i := range int(batch.NumRows()) {
 		t.summary.Rows++
 		row := t.slot()
-		for n, column := range batch.Columns() {
-			row[n] = t.cell(column, i)
+		for n, column := range columns {
+			row[n] = t.cell(column, i, isTimestamp[n])
 		}
 	}
 	return nil
@@ -88,12 +88,12 @@ func (t *tableWriter) slot() []cell {
 
 func (t *tableWriter) firstHalf() int { return (t.o.MaxRows + 1) / 2 }
 
-func (t *tableWriter) cell(column arrow.Array, i int) cell {
-	if isNull(column, i) {
-		return cell{text: nullText, null: true}
+func (t *tableWriter) cell(values column, i int, isTimestamp bool) cell {
+	if values.isNull(i) {
+		return cell{text: t.null, null: true}
 	}
-	t.value = appendText(t.value[:0], column, i)
-	if _, ok := column.(*array.Timestamp); ok {
+	t.value = values.append(t.value[:0], i)
+	if isTimestamp {
 		t.value = bytes.Replace(t.value, []byte("T"), []byte(" "), 1)
 	}
 	text := string(t.value)

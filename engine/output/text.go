@@ -12,74 +12,117 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 )
 
+// column is a column of a batch, ready to be written value by value. Several
+// goroutines may use it.
+type column struct {
+	isNull func(i int) bool
+	append func(b []byte, i int) []byte // value i, which is not NULL
+}
+
+// textOf prepares the columns of a batch to be written as text without quotes.
+func textOf(batch arrow.RecordBatch) []column {
+	columns := make([]column, batch.NumCols())
+	for n, values := range batch.Columns() {
+		columns[n] = column{nullsOf(values), textAppender(values)}
+	}
+	return columns
+}
+
+// nullsOf: the array of a column that is NULL throughout has no bitmap to say so.
+func nullsOf(values arrow.Array) func(i int) bool {
+	switch {
+	case values.DataType().ID() == arrow.NULL:
+		return func(int) bool { return true }
+	case values.NullN() == 0:
+		return func(int) bool { return false }
+	}
+	return values.IsNull
+}
+
+func isNull(values arrow.Array, i int) bool { return nullsOf(values)(i) }
+
 // appendText appends value i, which is not NULL, as text without quotes.
-func appendText(b []byte, column arrow.Array, i int) []byte {
-	switch a := column.(type) {
+func appendText(b []byte, values arrow.Array, i int) []byte { return textAppender(values)(b, i) }
+
+func textAppender(values arrow.Array) func(b []byte, i int) []byte {
+	switch a := values.(type) {
 	case array.StringLike:
-		return append(b, a.Value(i)...)
+		return func(b []byte, i int) []byte { return append(b, a.Value(i)...) }
 	case *array.Boolean:
-		return strconv.AppendBool(b, a.Value(i))
+		return func(b []byte, i int) []byte { return strconv.AppendBool(b, a.Value(i)) }
 	case *array.Int8:
-		return strconv.AppendInt(b, int64(a.Value(i)), 10)
+		return integerAppender(a)
 	case *array.Int16:
-		return strconv.AppendInt(b, int64(a.Value(i)), 10)
+		return integerAppender(a)
 	case *array.Int32:
-		return strconv.AppendInt(b, int64(a.Value(i)), 10)
+		return integerAppender(a)
 	case *array.Int64:
-		return strconv.AppendInt(b, a.Value(i), 10)
+		return integerAppender(a)
 	case *array.Uint8:
-		return strconv.AppendUint(b, uint64(a.Value(i)), 10)
+		return integerAppender(a)
 	case *array.Uint16:
-		return strconv.AppendUint(b, uint64(a.Value(i)), 10)
+		return integerAppender(a)
 	case *array.Uint32:
-		return strconv.AppendUint(b, uint64(a.Value(i)), 10)
+		return integerAppender(a)
 	case *array.Uint64:
-		return strconv.AppendUint(b, a.Value(i), 10)
+		return func(b []byte, i int) []byte { return strconv.AppendUint(b, a.Value(i), 10) }
 	case *array.Float32:
-		return appendFloat(b, float64(a.Value(i)), 32)
+		return func(b []byte, i int) []byte { return appendFloat(b, float64(a.Value(i)), 32) }
 	case *array.Float64:
-		return appendFloat(b, a.Value(i), 64)
+		return func(b []byte, i int) []byte { return appendFloat(b, a.Value(i), 64) }
 	case *array.Decimal128:
-		return appendDecimal(b, a.Value(i).BigInt(), a.DataType().(*arrow.Decimal128Type).Scale)
+		scale := a.DataType().(*arrow.Decimal128Type).Scale
+		return func(b []byte, i int) []byte { return appendDecimal(b, a.Value(i).BigInt(), scale) }
 	case *array.Decimal256:
-		return appendDecimal(b, a.Value(i).BigInt(), a.DataType().(*arrow.Decimal256Type).Scale)
+		scale := a.DataType().(*arrow.Decimal256Type).Scale
+		return func(b []byte, i int) []byte { return appendDecimal(b, a.Value(i).BigInt(), scale) }
 	case *array.Binary:
-		return appendBinary(b, a.Value(i))
+		return binaryAppender(a)
 	case *array.LargeBinary:
-		return appendBinary(b, a.Value(i))
+		return binaryAppender(a)
 	case *array.FixedSizeBinary:
-		return appendBinary(b, a.Value(i))
+		return binaryAppender(a)
 	case *array.Dictionary:
-		return appendText(b, a.Dictionary(), a.GetValueIndex(i))
+		entry := textAppender(a.Dictionary())
+		return func(b []byte, i int) []byte { return entry(b, a.GetValueIndex(i)) }
 	case array.Union:
-		child, at := unionValue(a, i)
-		if isNull(child, at) {
+		return unionAppender(a, textAppender)
+	case array.ExtensionArray:
+		return textAppender(a.Storage())
+	case array.ListLike, *array.Struct:
+		return jsonStyle{}.valueAppender(a)
+	}
+	if isTime(values) {
+		return func(b []byte, i int) []byte { return appendTime(b, values, i) }
+	}
+	return func(b []byte, i int) []byte { return append(b, values.ValueStr(i)...) }
+}
+
+func integerAppender[T int8 | int16 | int32 | int64 | uint8 | uint16 | uint32](a interface{ Value(int) T }) func(b []byte, i int) []byte {
+	return func(b []byte, i int) []byte { return strconv.AppendInt(b, int64(a.Value(i)), 10) }
+}
+
+func binaryAppender(a interface{ Value(int) []byte }) func(b []byte, i int) []byte {
+	return func(b []byte, i int) []byte { return appendBinary(b, a.Value(i)) }
+}
+
+// unionAppender writes each value as its own type is written, null for NULL.
+func unionAppender(a array.Union, appender func(arrow.Array) func(b []byte, i int) []byte) func(b []byte, i int) []byte {
+	members := make([]column, a.NumFields())
+	for n := range members {
+		members[n] = column{nullsOf(a.Field(n)), appender(a.Field(n))}
+	}
+	dense, _ := a.(*array.DenseUnion)
+	return func(b []byte, i int) []byte {
+		member := members[a.ChildID(i)]
+		if dense != nil {
+			i = int(dense.ValueOffset(i))
+		}
+		if member.isNull(i) {
 			return append(b, "null"...)
 		}
-		return appendText(b, child, at)
-	case array.ExtensionArray:
-		return appendText(b, a.Storage(), i)
+		return member.append(b, i)
 	}
-	if text, ok := appendTime(b, column, i); ok {
-		return text
-	}
-	if isNested(column) {
-		return jsonStyle{}.appendValue(b, column, i)
-	}
-	return append(b, column.ValueStr(i)...)
-}
-
-// isNull: the array of a column that is NULL throughout has no bitmap to say so.
-func isNull(column arrow.Array, i int) bool {
-	return column.DataType().ID() == arrow.NULL || column.IsNull(i)
-}
-
-func unionValue(a array.Union, i int) (arrow.Array, int) {
-	child := a.Field(a.ChildID(i))
-	if dense, ok := a.(*array.DenseUnion); ok {
-		return child, int(dense.ValueOffset(i))
-	}
-	return child, i
 }
 
 // appendFloat writes the shortest text that reads back as the same number, with
@@ -136,26 +179,34 @@ func appendBinary(b, value []byte) []byte {
 	return b
 }
 
-// appendTime writes the types that are times.
-func appendTime(b []byte, column arrow.Array, i int) ([]byte, bool) {
-	switch a := column.(type) {
+func isTime(values arrow.Array) bool {
+	switch values.(type) {
+	case *array.Date32, *array.Date64, *array.Timestamp, *array.Time32, *array.Time64, *array.MonthDayNanoInterval:
+		return true
+	}
+	return false
+}
+
+// appendTime writes the types of isTime.
+func appendTime(b []byte, values arrow.Array, i int) []byte {
+	switch a := values.(type) {
 	case *array.Date32:
 		if text, ok := infinity(int64(a.Value(i)), math.MaxInt32); ok {
-			return append(b, text...), true
+			return append(b, text...)
 		}
-		return appendDate(b, time.Unix(int64(a.Value(i))*86400, 0).UTC()), true
+		return appendDate(b, time.Unix(int64(a.Value(i))*86400, 0).UTC())
 	case *array.Date64:
-		return appendDate(b, time.UnixMilli(int64(a.Value(i))).UTC()), true
+		return appendDate(b, time.UnixMilli(int64(a.Value(i))).UTC())
 	case *array.Timestamp:
-		return appendTimestamp(b, int64(a.Value(i)), a.DataType().(*arrow.TimestampType)), true
+		return appendTimestamp(b, int64(a.Value(i)), a.DataType().(*arrow.TimestampType))
 	case *array.Time32:
-		return appendClock(b, int64(a.Value(i)), a.DataType().(*arrow.Time32Type).Unit), true
+		return appendClock(b, int64(a.Value(i)), a.DataType().(*arrow.Time32Type).Unit)
 	case *array.Time64:
-		return appendClock(b, int64(a.Value(i)), a.DataType().(*arrow.Time64Type).Unit), true
+		return appendClock(b, int64(a.Value(i)), a.DataType().(*arrow.Time64Type).Unit)
 	case *array.MonthDayNanoInterval:
-		return appendInterval(b, a.Value(i)), true
+		return appendInterval(b, a.Value(i))
 	}
-	return b, false
+	return b
 }
 
 func appendDate(b []byte, t time.Time) []byte { return t.AppendFormat(b, time.DateOnly) }
@@ -239,12 +290,4 @@ func appendInterval(b []byte, v arrow.MonthDayNanoInterval) []byte {
 	size := uint64(max(rest, -rest)) // right for the smallest int64, too
 	b = fmt.Appendf(b, "%02d:%02d:%02d", size/hour, size%hour/minute, size%minute/second)
 	return appendFraction(b, time.Duration(size%second))
-}
-
-func isNested(column arrow.Array) bool {
-	switch column.(type) {
-	case array.ListLike, *array.Struct:
-		return true
-	}
-	return false
 }

@@ -1,7 +1,6 @@
 package output
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"strings"
@@ -9,22 +8,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 )
 
-// Format is how rows are written.
-type Format string
-
-const (
-	Table     Format = "table"    // a box for people
-	Vertical  Format = "vertical" // a line for each value, for wide rows
-	CSV       Format = "csv"
-	JSON      Format = "json"  // an array of objects
-	JSONLines Format = "jsonl" // an object a line
-)
-
-// Formats lists them all.
-func Formats() []Format { return []Format{Table, Vertical, CSV, JSON, JSONLines} }
-
 // Options of a writer. The zero value of all but Format suits a file or pipe:
-// nothing is cut, hidden or coloured.
+// nothing is cut, hidden, coloured or changed.
 type Options struct {
 	Format      Format
 	Terminal    bool // the text goes to a terminal: escape it
@@ -32,6 +17,14 @@ type Options struct {
 	MaxRows     int  // rows that a table shows, the first and the last; 0 for all
 	Color       bool // dim what is not data
 	SafeNumbers bool // JSON: as text the integers beyond 2⁵³ and decimals
+	// Null stands for NULL in CSV, where it is written without quotes, and in
+	// the forms for people. nil: nothing in CSV, the word NULL for people.
+	Null     *string
+	QuoteAll bool // CSV: quotes around every value, as in Athena's result files
+	CRLF     bool // CSV: lines end as RFC 4180 has them
+	BOM      bool // CSV, TSV: a byte order mark in front, by which Excel tells UTF-8
+	NoHeader bool // CSV, TSV: only the rows
+	Formulas Formulas
 	// TypeKey is the metadata key of a field under which its SQL type stands:
 	// shown in the box, and "json" columns are not text in JSON.
 	TypeKey string
@@ -45,14 +38,16 @@ type Summary struct {
 	ColumnsShown  int
 	CutCells      int64 // shown shortened
 	EscapedCells  int64 // shown with characters spelled out
-	RenamedFields bool  // JSON: columns of the same name were numbered
+	FormulaCells  int64 // CSV, TSV: texts that a spreadsheet would take for a formula
+	RenamedFields bool  // columns of the same name were numbered
 }
 
 // Writer writes one result. It is not safe for concurrent use.
 type Writer interface {
 	// Write takes a batch and keeps nothing of it.
 	Write(batch arrow.RecordBatch) error
-	// Close writes what is left. It does not close the underlying writer.
+	// Close writes what is left. It does not close the underlying writer. A
+	// writer that is not closed leaves its output unfinished and nothing else.
 	Close() (Summary, error)
 }
 
@@ -64,11 +59,35 @@ func New(w io.Writer, schema *arrow.Schema, o Options) (Writer, error) {
 		return newTableWriter(w, schema, o), nil
 	case CSV:
 		return newCSVWriter(w, schema, o), nil
+	case TSV:
+		return newTSVWriter(w, schema, o), nil
 	case JSON, JSONLines:
 		return newJSONWriter(w, schema, o), nil
+	case Markdown:
+		return newMarkdownWriter(w, schema, o), nil
+	case HTML:
+		return newHTMLWriter(w, schema, o)
+	case Parquet:
+		return newParquetWriter(w, schema)
+	case Arrow, ArrowStream:
+		return newArrowWriter(w, schema, o)
+	case XLSX:
+		return newXLSXWriter(w, schema)
+	case None:
+		return &noneWriter{Summary{Columns: schema.NumFields()}}, nil
 	}
 	return nil, fmt.Errorf("start output: unknown format %q", o.Format)
 }
+
+// noneWriter counts.
+type noneWriter struct{ summary Summary }
+
+func (n *noneWriter) Write(batch arrow.RecordBatch) error {
+	n.summary.Rows += batch.NumRows()
+	return nil
+}
+
+func (n *noneWriter) Close() (Summary, error) { return n.summary, nil }
 
 // sqlType is the column's type in the engine's words.
 func (o Options) sqlType(f arrow.Field) string {
@@ -78,14 +97,21 @@ func (o Options) sqlType(f arrow.Field) string {
 	return f.Type.Name()
 }
 
+// null is what the forms for people write.
+func (o Options) null() string {
+	if o.Null == nil {
+		return "NULL"
+	}
+	return Escape(*o.Null)
+}
+
 // uniqueNames numbers the second and later columns of a name: a, a_2, a_3.
-func uniqueNames(schema *arrow.Schema) []string {
+func uniqueNames(schema *arrow.Schema) (names []string, renamed bool) {
 	taken := map[string]bool{}
 	for _, f := range schema.Fields() {
 		taken[f.Name] = true
 	}
 	seen := map[string]bool{}
-	var names []string
 	for _, f := range schema.Fields() {
 		name := f.Name
 		for n := 2; seen[name] || name != f.Name && taken[name]; n++ {
@@ -93,60 +119,38 @@ func uniqueNames(schema *arrow.Schema) []string {
 		}
 		seen[name] = true
 		names = append(names, name)
+		renamed = renamed || name != f.Name
 	}
-	return names
+	return names, renamed
 }
 
-// rowWriter writes rows as they come.
-type rowWriter struct {
-	out     *bufio.Writer
-	line    []byte
-	err     error
-	summary Summary
-}
-
-func newRowWriter(w io.Writer) rowWriter {
-	return rowWriter{out: bufio.NewWriterSize(w, 64<<10)}
-}
-
-func (r *rowWriter) put(b []byte) {
-	if r.err == nil {
-		_, r.err = r.out.Write(b)
-	}
-}
-
-// writeRows writes what appendRow makes of each row, and passes it on: who
-// reads a slow query sees its rows.
-func (r *rowWriter) writeRows(batch arrow.RecordBatch, appendRow func(b []byte, i int) []byte) error {
-	for i := range int(batch.NumRows()) {
-		r.line = appendRow(r.line[:0], i)
-		r.put(r.line)
-		r.summary.Rows++
-	}
-	r.flush()
-	return r.err
-}
-
-func (r *rowWriter) flush() {
-	if err := r.out.Flush(); r.err == nil {
-		r.err = err
-	}
-}
-
-func (r *rowWriter) finish() (Summary, error) {
-	r.flush()
-	r.summary.RowsShown, r.summary.ColumnsShown = r.summary.Rows, r.summary.Columns
-	return r.summary, r.err
-}
-
-// ParseFormat reads the name of a format.
-func ParseFormat(name string) (Format, error) {
-	var names []string
-	for _, f := range Formats() {
-		if name == string(f) {
-			return f, nil
+// headline is the first line of text formats: the columns' names.
+func headline(schema *arrow.Schema, separator string, escape func(b []byte, name string) []byte) []byte {
+	var line []byte
+	for i, f := range schema.Fields() {
+		if i > 0 {
+			line = append(line, separator...)
 		}
+		line = escape(line, f.Name)
+	}
+	return line
+}
+
+func isText(t arrow.DataType) bool {
+	if d, ok := t.(*arrow.DictionaryType); ok {
+		t = d.ValueType
+	}
+	return t.ID() == arrow.STRING || t.ID() == arrow.LARGE_STRING || t.ID() == arrow.STRING_VIEW
+}
+
+func isNumber(t arrow.DataType) bool {
+	return arrow.IsInteger(t.ID()) || arrow.IsFloating(t.ID()) || arrow.IsDecimal(t.ID())
+}
+
+func formatList(formats []Format) string {
+	var names []string
+	for _, f := range formats {
 		names = append(names, string(f))
 	}
-	return "", fmt.Errorf("unknown format %q: want %s", name, strings.Join(names, ", "))
+	return strings.Join(names, ", ")
 }

@@ -1,0 +1,199 @@
+package dialect
+
+import "strconv"
+
+// cast analyses CAST, TRY_CAST and x::type.
+func (a *analysis) cast(e *expr, in *scope, ctes *cteScope) Type {
+	value := e.args[0]
+	from, to := a.expr(value, in, ctes), e.typ
+	if e.syntax == "::" { // DuckDB's syntax, so DuckDB's meaning
+		return to.Type
+	}
+	if from.Kind == Zoned && to.Kind == TimestampTZ {
+		a.instant(value)
+	}
+	if e.typAt.start < e.typAt.end && a.text(e.typAt) != to.sql {
+		a.patches.replaceText(e.typAt, to.sql)
+	}
+	instead := func(before, after string) { // of the whole cast
+		a.patches.replace(e.extent, func(w *writer) {
+			if e.op == "TRY_CAST" {
+				before, after = "TRY("+before, after+")"
+			}
+			w.text(before, e.start)
+			w.source(value.extent)
+			w.text(after, e.end-1)
+		})
+	}
+	switch to.Kind {
+	case Text:
+		a.castToText(e, from, instead)
+		if to.length != "" {
+			a.patches.wrap(e.extent, "left(", ", "+to.length+")")
+		}
+	case Integer:
+		switch from.Kind { // Trino rounds halves up
+		case Double:
+			a.patches.wrap(value.extent, "round(", ")")
+		case Unknown:
+			if !isNull(value) && value.kind != parameterExpr {
+				a.patches.wrap(value.extent, a.macro("trino_integer_of")+"(", ")")
+			}
+		}
+	case JSON:
+		if from.isText() || from.Kind == Unknown && value.kind == stringExpr {
+			instead("to_json(", ")") // a JSON string; json_parse reads JSON
+		}
+	case List, Map, Struct:
+		switch from.Kind {
+		case JSONText:
+			a.patches.wrap(value.extent, "CAST(", " AS JSON)")
+		case Text:
+			a.fail(value.start, "text cannot be cast to an array, map or row", "write CAST(json_parse(…) AS …)")
+		}
+	case Address:
+		instead(a.macro("trino_ip_address")+"(", ")")
+	case Network:
+		instead(a.macro("trino_ip_prefix")+"(", ")")
+	case Unknown:
+		return Type{}
+	}
+	return to.Type
+}
+
+// castToText prints values as Trino does.
+func (a *analysis) castToText(e *expr, from Type, instead func(before, after string)) {
+	value := e.args[0]
+	switch from.Kind {
+	case JSON:
+		instead("json_extract_string(", ", '$')")
+	case Timestamp:
+		instead("strftime(", ", '%Y-%m-%d %H:%M:%S"+fraction(from.Scale)+"')")
+	case TimestampTZ:
+		instead("strftime(", ", '%Y-%m-%d %H:%M:%S.%g UTC')")
+	case Zoned:
+		for value.kind == parenExpr {
+			value = value.args[0]
+		}
+		zone := value.args[len(value.args)-1]
+		a.patches.replace(e.extent, func(w *writer) {
+			w.text("(strftime(", e.start)
+			w.source(e.args[0].extent)
+			w.text(", '%Y-%m-%d %H:%M:%S.%g') || ' ' || ", e.start)
+			w.source(zone.extent)
+			w.text(")", e.end-1)
+		})
+	case Binary:
+		a.fail(e.start, "binary data cannot be cast to text", "write from_utf8(…) or to_hex(…)")
+	case Unknown:
+		if !isNull(value) && value.kind != parameterExpr {
+			instead(a.macro("trino_text_of")+"(", ")")
+		}
+	}
+}
+
+// fraction is the format of the digits of a second.
+func fraction(scale int) string {
+	switch {
+	case scale == 0:
+		return ""
+	case scale <= 3:
+		return ".%g"
+	}
+	return ".%f"
+}
+
+// jsonPathCall translates a constant path.
+func (a *analysis) jsonPathCall(e *expr, types []Type) (Type, bool) {
+	if len(e.args) != 2 {
+		return Type{}, false
+	}
+	if t := types[0]; t.Kind == Map || t.Kind == Struct || t.Kind == List { // an error in Trino
+		a.patches.wrap(e.args[0].extent, "to_json(", ")")
+	}
+	path := e.args[1]
+	if path.kind != stringExpr {
+		return Type{}, false
+	}
+	text, wild, problem := jsonPath(path.text)
+	if problem != "" {
+		a.fail(path.start, "JSON path: "+problem, "write a path like '$.member[0].\"other member\"'")
+		return Type{}, true
+	}
+	a.patches.replaceText(path.extent, quoteText(text))
+	if !wild {
+		return Type{}, false
+	}
+	if e.op != "json_extract" && e.op != "json_extract_path" {
+		a.fail(path.start, "JSON path: [*] gives many values", "use json_extract")
+		return Type{}, true
+	}
+	a.callMacro(e, "trino_json_extract")
+	a.patches.wrap(e.extent, "to_json(", ")")
+	return Type{Kind: JSON}, true
+}
+
+// jsonPath turns Trino's path into DuckDB's: every member in quotes.
+func jsonPath(path string) (text string, wild bool, problem string) {
+	if path == "" || path[0] != '$' {
+		return "", false, "it has to begin with $"
+	}
+	text = "$"
+	for i := 1; i < len(path); {
+		switch {
+		case path[i] == '.' && i+1 < len(path) && path[i+1] == '"', path[i] == '[' && i+1 < len(path) && (path[i+1] == '"' || path[i+1] == '\''):
+			bracket, quote := path[i] == '[', path[i+1]
+			name := ""
+			i += 2
+			for i < len(path) && path[i] != quote {
+				if path[i] == '\\' && i+1 < len(path) {
+					i++
+				}
+				name += string(path[i])
+				i++
+			}
+			i++
+			if bracket {
+				if i >= len(path) || path[i] != ']' {
+					return "", false, "a bracket is not closed"
+				}
+				i++
+			}
+			text += jsonPathStep(name)
+		case path[i] == '.':
+			end := i + 1
+			for end < len(path) && path[end] != '.' && path[end] != '[' {
+				end++
+			}
+			name := path[i+1 : end]
+			switch name {
+			case "":
+				return "", false, "a member has no name"
+			case "*":
+				text, wild = text+".*", true
+			default:
+				text += jsonPathStep(name)
+			}
+			i = end
+		case path[i] == '[':
+			end := i + 1
+			for end < len(path) && path[end] != ']' {
+				end++
+			}
+			if end == len(path) {
+				return "", false, "a bracket is not closed"
+			}
+			index := path[i+1 : end]
+			if index == "*" {
+				wild = true
+			} else if n, err := strconv.Atoi(index); err != nil || n < 0 {
+				return "", false, "an index is not a number"
+			}
+			text += "[" + index + "]"
+			i = end + 1
+		default:
+			return "", false, "expected . or ["
+		}
+	}
+	return text, wild, ""
+}
