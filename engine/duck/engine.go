@@ -185,26 +185,30 @@ func (l *local) Query(ctx context.Context, q engine.Query) (*engine.Result, erro
 	}
 	r := &running{ctx: ctx, local: l, cancel: cancel, connection: c, statement: s, limits: q.Limits, started: started}
 	r.unhook = context.AfterFunc(ctx, c.interrupt)
-	done := make(chan error, 1)
-	go func() { done <- l.run(r, known, q) }()
+	var failed error // when done is closed
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		failed = l.run(r, known, q)
+	}()
 	select {
-	case err = <-done:
+	case <-done:
 	case <-ctx.Done():
 		// Some of DuckDB's work looks for an interrupt seldom.
 		select {
-		case err = <-done:
+		case <-done:
 		case <-time.After(grace):
 			l.unfinished.Add(1)
 			go func() {
 				defer l.unfinished.Add(-1)
-				_ = <-done // that it was stopped has been said
+				<-done
 				r.close()
 			}()
 			return nil, stopped(ctx)
 		}
 	}
-	if err != nil {
-		err = classify(ctx, err, r.statement, r.shift)
+	if failed != nil {
+		err = classify(ctx, failed, r.statement, r.shift)
 		r.close()
 		return nil, err
 	}
