@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/apache/iceberg-go"
-	"github.com/apache/iceberg-go/table"
 
+	"github.com/trailql/trailql/catalog/metadata"
 	"github.com/trailql/trailql/catalog/storage"
 )
 
@@ -97,7 +97,7 @@ type Catalog struct {
 
 	mu       sync.Mutex
 	latest   int64                                // a version that is known to have existed
-	metadata map[string]table.Metadata            // by object name, of recent versions
+	metadata map[string]*metadata.Table           // by object name, of recent versions
 	planned  map[string]map[string]*manifestFiles // by table and object name of the manifest
 	batches  map[string]*batch                    // begun here and not ended
 }
@@ -144,7 +144,7 @@ func newCatalog(uri string, o Options) (*Catalog, error) {
 		storage:  o.Storage,
 		now:      o.Now,
 		retain:   o.Retain,
-		metadata: map[string]table.Metadata{},
+		metadata: map[string]*metadata.Table{},
 		planned:  map[string]map[string]*manifestFiles{},
 		batches:  map[string]*batch{},
 	}
@@ -196,7 +196,7 @@ type tablePaths struct {
 	dir      string // object name prefix
 }
 
-func newTablePaths(tableName string, meta table.Metadata) tablePaths {
+func newTablePaths(tableName string, meta *metadata.Table) tablePaths {
 	return tablePaths{location: meta.Location(), dir: database + "/" + tableName}
 }
 

@@ -9,8 +9,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/apache/iceberg-go/table"
-
+	"github.com/trailql/trailql/catalog/metadata"
 	"github.com/trailql/trailql/catalog/storage"
 )
 
@@ -221,7 +220,7 @@ func (s *stage) put(ctx context.Context, tableName, suffix string, data []byte) 
 }
 
 // putMetadata stages a table's new metadata.
-func (s *stage) putMetadata(ctx context.Context, tableName string, meta table.Metadata) error {
+func (s *stage) putMetadata(ctx context.Context, tableName string, meta *metadata.Table) error {
 	data, err := json.Marshal(meta)
 	if err != nil {
 		return fmt.Errorf("encode table metadata: %w", err)

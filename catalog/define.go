@@ -10,8 +10,9 @@ import (
 	"slices"
 
 	"github.com/apache/iceberg-go"
-	"github.com/apache/iceberg-go/table"
 	"github.com/google/uuid"
+
+	"github.com/trailql/trailql/catalog/metadata"
 )
 
 var tableName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
@@ -62,7 +63,7 @@ func (c *Catalog) Define(ctx context.Context, specs ...TableSpec) error {
 }
 
 // define returns the table's new metadata, or nil if it is as declared.
-func (c *Catalog) define(base *Snapshot, spec TableSpec) (table.Metadata, error) {
+func (c *Catalog) define(base *Snapshot, spec TableSpec) (*metadata.Table, error) {
 	if !tableName.MatchString(spec.Name) {
 		return nil, errors.New("a table name has lower case letters, digits and underscores")
 	}
@@ -77,13 +78,13 @@ func (c *Catalog) define(base *Snapshot, spec TableSpec) (table.Metadata, error)
 	if err != nil {
 		return c.newMetadata(spec, partition, sort)
 	}
-	return c.evolve(t, spec, partition, sort)
+	return evolve(t, spec, partition, sort)
 }
 
 // layout resolves the partition and sort columns of a declaration.
-func layout(spec TableSpec) (iceberg.PartitionSpec, table.SortOrder, error) {
-	fail := func(err error) (iceberg.PartitionSpec, table.SortOrder, error) {
-		return iceberg.PartitionSpec{}, table.SortOrder{}, err
+func layout(spec TableSpec) (iceberg.PartitionSpec, []metadata.SortField, error) {
+	fail := func(err error) (iceberg.PartitionSpec, []metadata.SortField, error) {
+		return iceberg.PartitionSpec{}, nil, err
 	}
 	var partition []iceberg.PartitionField
 	for i, name := range spec.Partition {
@@ -98,71 +99,42 @@ func layout(spec TableSpec) (iceberg.PartitionSpec, table.SortOrder, error) {
 			SourceIDs: []int{f.ID}, FieldID: iceberg.PartitionDataIDStart + i, Name: name, Transform: iceberg.IdentityTransform{},
 		})
 	}
-	var order []table.SortField
+	var order []metadata.SortField
 	for _, name := range spec.Sort {
 		f, ok := spec.Schema.FindFieldByName(name)
 		if !ok {
 			return fail(fmt.Errorf("no column %q to sort by", name))
 		}
-		order = append(order, table.SortField{
-			SourceIDs: []int{f.ID}, Transform: iceberg.IdentityTransform{}, Direction: table.SortASC, NullOrder: table.NullsFirst,
+		order = append(order, metadata.SortField{
+			SourceID: f.ID, Transform: iceberg.IdentityTransform{}, Direction: metadata.SortASC, NullOrder: metadata.NullsFirst,
 		})
 	}
-	if len(order) == 0 {
-		return iceberg.NewPartitionSpec(partition...), table.UnsortedSortOrder, nil
-	}
-	sort, err := table.NewSortOrder(1, order)
-	if err != nil {
-		return fail(err)
-	}
-	return iceberg.NewPartitionSpec(partition...), sort, nil
+	return iceberg.NewPartitionSpec(partition...), order, nil
 }
 
-func (c *Catalog) newMetadata(spec TableSpec, partition iceberg.PartitionSpec, sort table.SortOrder) (table.Metadata, error) {
-	b, err := table.NewMetadataBuilder(2)
-	if err != nil {
-		return nil, err
-	}
+func (c *Catalog) newMetadata(spec TableSpec, partition iceberg.PartitionSpec, sort []metadata.SortField) (*metadata.Table, error) {
 	id, err := uuid.NewRandomFromReader(rand.Reader)
 	if err != nil {
 		return nil, err
 	}
-	// The builder's own constructor would number the columns anew; the files
-	// carry the ids of the declaration.
-	for _, step := range []func() error{
-		func() error { return b.SetUUID(id) },
-		func() error { return b.SetLoc(c.location(spec.Name)) },
-		func() error { return b.AddSchema(copySchema(spec.Schema)) },
-		func() error { return b.SetCurrentSchemaID(-1) },
-		func() error { return b.AddPartitionSpec(&partition, true) },
-		func() error { return b.SetDefaultSpecID(-1) },
-		func() error { return b.AddSortOrder(&sort) },
-		func() error { return b.SetDefaultSortOrderID(-1) },
-		func() error { return b.SetProperties(spec.Properties) },
-		func() error { return setUpdated(b, c.now().UnixMilli(), 0) },
-	} {
-		if err := step(); err != nil {
-			return nil, err
-		}
-	}
-	return b.Build()
+	return metadata.New(metadata.Definition{
+		ID:         id,
+		Location:   c.location(spec.Name),
+		Schema:     spec.Schema,
+		Partition:  partition,
+		Sort:       sort,
+		Properties: spec.Properties,
+		Created:    c.now(),
+	})
 }
-
-// copySchema is a schema that the builder may number and keep.
-func copySchema(s *iceberg.Schema) *iceberg.Schema { return iceberg.NewSchema(0, s.Fields()...) }
 
 // evolve returns the metadata of an existing table brought up to a declaration,
 // or nil if it is already.
-func (c *Catalog) evolve(t *Table, spec TableSpec, partition iceberg.PartitionSpec, sort table.SortOrder) (table.Metadata, error) {
+func evolve(t *Table, spec TableSpec, partition iceberg.PartitionSpec, sort []metadata.SortField) (*metadata.Table, error) {
 	if have := t.meta.PartitionSpec(); !slices.Equal(t.Spec(), spec.Partition) || !samePartition(have, partition) {
 		return nil, fmt.Errorf("it is partitioned by %q, declared by %q", t.Spec(), spec.Partition)
 	}
-	have := t.meta.SortOrder()
-	sameOrder := have.Len() == sort.Len()
-	for i := range min(have.Len(), sort.Len()) {
-		sameOrder = sameOrder && have.Field(i).Equals(sort.Field(i))
-	}
-	if !sameOrder {
+	if have := t.meta.SortOrder().Fields; !slices.EqualFunc(have, sort, metadata.SortField.Equal) {
 		return nil, fmt.Errorf("it is sorted by %s, declared by %s", have, sort)
 	}
 	last := t.meta.LastColumnID()
@@ -176,27 +148,11 @@ func (c *Catalog) evolve(t *Table, spec TableSpec, partition iceberg.PartitionSp
 		return nil, nil
 	}
 
-	b, err := table.MetadataBuilderFromBase(t.meta, t.paths.uri(t.metaName))
-	if err != nil {
-		return nil, err
-	}
+	next := t.next().SetProperties(props)
 	if grown {
-		if err := b.AddSchema(copySchema(spec.Schema)); err != nil {
-			return nil, err
-		}
-		if err := b.SetCurrentSchemaID(-1); err != nil {
-			return nil, err
-		}
+		next.SetSchema(spec.Schema)
 	}
-	if len(props) > 0 {
-		if err := b.SetProperties(props); err != nil {
-			return nil, err
-		}
-	}
-	if err := setUpdated(b, c.updatedAt(t.meta), t.meta.LastSequenceNumber()); err != nil {
-		return nil, err
-	}
-	return b.Build()
+	return next.Build()
 }
 
 func samePartition(a, b iceberg.PartitionSpec) bool {

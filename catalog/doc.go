@@ -1,7 +1,8 @@
 // Package catalog keeps the tables of a warehouse: which files a table has, in
 // which partitions, and as of which version. The tables are Apache Iceberg v2;
 // the catalog over them is embedded, so it needs no server, and a commit to it
-// changes several tables at once.
+// changes several tables at once. Manifests and schemas are iceberg-go's, the
+// tables' metadata files are read and written by the package metadata below.
 //
 // # Where to start
 //

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/apache/iceberg-go/table"
+	"github.com/trailql/trailql/catalog/metadata"
 )
 
 // Expire forgets the snapshots that were replaced longer than Options.Retain
@@ -49,7 +49,7 @@ func (c *Catalog) expireSnapshots(ctx context.Context, cutoff time.Time) error {
 			if len(ids) == 0 {
 				continue
 			}
-			meta, err := c.withoutSnapshots(t, ids, cutoff)
+			meta, err := t.next().RemoveSnapshots(ids).ForgetFiles(cutoff).Build()
 			if err == nil {
 				err = st.putMetadata(ctx, name, meta)
 			}
@@ -76,7 +76,7 @@ func (c *Catalog) expireSnapshots(ctx context.Context, cutoff time.Time) error {
 // expired are the snapshots whose successor is older than cutoff: readers may
 // have opened a snapshot until it was replaced, however old it was by then.
 // removed says whether data files were removed between them and what stays.
-func expired(meta table.Metadata, cutoff time.Time) (ids []int64, removed bool) {
+func expired(meta *metadata.Table, cutoff time.Time) (ids []int64, removed bool) {
 	snaps := meta.Snapshots() // in the order of commits
 	for i := range len(snaps) - 1 {
 		next := snaps[i+1]
@@ -84,29 +84,9 @@ func expired(meta table.Metadata, cutoff time.Time) (ids []int64, removed bool) 
 			break
 		}
 		ids = append(ids, snaps[i].SnapshotID)
-		removed = removed || next.Summary == nil || next.Summary.Operation != table.OpAppend
+		removed = removed || next.Summary.Operation != metadata.OpAppend
 	}
 	return ids, removed
-}
-
-func (c *Catalog) withoutSnapshots(t *Table, ids []int64, cutoff time.Time) (table.Metadata, error) {
-	b, err := table.MetadataBuilderFromBase(t.meta, t.paths.uri(t.metaName))
-	if err != nil {
-		return nil, err
-	}
-	if err := b.RemoveSnapshots(ids, false); err != nil {
-		return nil, err
-	}
-	if err := setUpdated(b, c.updatedAt(t.meta), t.meta.LastSequenceNumber()); err != nil {
-		return nil, err
-	}
-	recent := 0
-	for f := range t.meta.PreviousFiles() {
-		if f.TimestampMs >= cutoff.UnixMilli() {
-			recent++
-		}
-	}
-	return b.TrimMetadataLogs(recent).Build()
 }
 
 // expireVersions removes old versions, oldest first: see probe and advance.

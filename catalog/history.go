@@ -2,9 +2,10 @@ package catalog
 
 import (
 	"fmt"
+	"maps"
 	"time"
 
-	"github.com/apache/iceberg-go/table"
+	"github.com/trailql/trailql/catalog/metadata"
 )
 
 // TableSnapshot is one state of a table. A table has those that Expire has
@@ -22,12 +23,12 @@ type TableSnapshot struct {
 func (t *Table) History() []TableSnapshot {
 	var history []TableSnapshot
 	for _, s := range t.meta.Snapshots() {
-		h := TableSnapshot{ID: s.SnapshotID, Committed: time.UnixMilli(s.TimestampMs).UTC(), Manifests: s.ManifestList}
+		h := TableSnapshot{
+			ID: s.SnapshotID, Committed: time.UnixMilli(s.TimestampMs).UTC(), Manifests: s.ManifestList,
+			Operation: string(s.Summary.Operation), Summary: maps.Clone(s.Summary.Properties),
+		}
 		if s.ParentSnapshotID != nil {
 			h.Parent = *s.ParentSnapshotID
-		}
-		if s.Summary != nil {
-			h.Operation, h.Summary = string(s.Summary.Operation), s.Summary.Properties
 		}
 		history = append(history, h)
 	}
@@ -37,7 +38,7 @@ func (t *Table) History() []TableSnapshot {
 // AsOf is the table as it was at a time. The error wraps ErrNotExist if the
 // table has no snapshot as old as that, or no longer.
 func (t *Table) AsOf(at time.Time) (*Table, error) {
-	var found *table.Snapshot
+	var found *metadata.Snapshot
 	for _, s := range t.meta.Snapshots() {
 		if s.TimestampMs <= at.UnixMilli() {
 			found = &s
@@ -60,7 +61,7 @@ func (t *Table) Version(id int64) (*Table, error) {
 	return nil, fmt.Errorf("snapshot %d of table %q %w", id, t.name, ErrNotExist)
 }
 
-func (t *Table) at(s *table.Snapshot) *Table {
+func (t *Table) at(s *metadata.Snapshot) *Table {
 	past := *t
 	past.snapshot = s
 	return &past

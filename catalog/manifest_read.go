@@ -9,8 +9,8 @@ import (
 	"maps"
 
 	"github.com/apache/iceberg-go"
-	"github.com/apache/iceberg-go/table"
 
+	"github.com/trailql/trailql/catalog/metadata"
 	"github.com/trailql/trailql/catalog/storage"
 )
 
@@ -22,7 +22,7 @@ type manifestFiles struct {
 }
 
 // manifests reads the manifest list of a snapshot; none for a nil snapshot.
-func (c *Catalog) manifests(ctx context.Context, snap *table.Snapshot, paths tablePaths) ([]iceberg.ManifestFile, error) {
+func (c *Catalog) manifests(ctx context.Context, snap *metadata.Snapshot, paths tablePaths) ([]iceberg.ManifestFile, error) {
 	if snap == nil {
 		return nil, nil
 	}

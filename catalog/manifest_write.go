@@ -12,7 +12,8 @@ import (
 	"strconv"
 
 	"github.com/apache/iceberg-go"
-	"github.com/apache/iceberg-go/table"
+
+	"github.com/trailql/trailql/catalog/metadata"
 )
 
 const (
@@ -42,7 +43,7 @@ type entry struct {
 }
 
 // change stages a new snapshot of a table and returns the metadata with it.
-func (s *stage) change(ctx context.Context, t *Table, ch Change) (table.Metadata, error) {
+func (s *stage) change(ctx context.Context, t *Table, ch Change) (*metadata.Table, error) {
 	parent := t.meta.CurrentSnapshot()
 	manifests, err := s.catalog.manifests(ctx, parent, t.paths)
 	if err != nil {
@@ -101,7 +102,7 @@ func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Key
 // addedEntries describes new files to Iceberg.
 func addedEntries(t *Table, files []DataFile, snapshotID int64) ([]entry, error) {
 	spec := t.meta.PartitionSpec()
-	sortOrder := t.meta.DefaultSortOrder()
+	sortOrder := t.meta.SortOrder().OrderID
 	entries := make([]entry, 0, len(files))
 	for _, f := range files {
 		partition := map[int]any{}
@@ -279,7 +280,7 @@ func (s *stage) writeManifests(ctx context.Context, t *Table, snapshotID int64, 
 }
 
 // snapshot stores the manifest list and adds the snapshot to the metadata.
-func (s *stage) snapshot(ctx context.Context, t *Table, ch Change, snapshotID int64, manifests []iceberg.ManifestFile) (table.Metadata, error) {
+func (s *stage) snapshot(ctx context.Context, t *Table, ch Change, snapshotID int64, manifests []iceberg.ManifestFile) (*metadata.Table, error) {
 	var parentID *int64
 	if parent := t.meta.CurrentSnapshot(); parent != nil {
 		parentID = &parent.SnapshotID
@@ -293,31 +294,11 @@ func (s *stage) snapshot(ctx context.Context, t *Table, ch Change, snapshotID in
 	if err != nil {
 		return nil, fmt.Errorf("write manifest list: %w", err)
 	}
-	b, err := table.MetadataBuilderFromBase(t.meta, t.paths.uri(t.metaName))
-	if err != nil {
-		return nil, err
-	}
-	schemaID := t.meta.CurrentSchema().ID
-	err = b.AddSnapshot(&table.Snapshot{
-		SnapshotID:       snapshotID,
-		ParentSnapshotID: parentID,
-		SequenceNumber:   sequence,
-		TimestampMs:      s.catalog.updatedAt(t.meta),
-		ManifestList:     t.paths.uri(name),
-		Summary:          s.summary(t, ch),
-		SchemaID:         &schemaID,
-	})
-	if err != nil {
-		return nil, err
-	}
-	if err := b.SetSnapshotRef(table.MainBranch, snapshotID, table.BranchRef); err != nil {
-		return nil, err
-	}
-	return b.Build()
+	return t.next().AddSnapshot(snapshotID, t.paths.uri(name), s.summary(t, ch)).Build()
 }
 
 // summary counts a change, as the specification's appendix F has it.
-func (s *stage) summary(t *Table, ch Change) *table.Summary {
+func (s *stage) summary(t *Table, ch Change) metadata.Summary {
 	props := map[string]string{batchKey: s.batchID}
 	set := func(key string, n int64) {
 		if n > 0 {
@@ -345,17 +326,17 @@ func (s *stage) summary(t *Table, ch Change) *table.Summary {
 		props[key] = "0"
 	}
 
-	op := table.OpAppend
+	op := metadata.OpAppend
 	switch {
 	case removed.Files == 0:
 	case added.Files == 0:
-		op = table.OpDelete
+		op = metadata.OpDelete
 	case added.Records == removed.Records:
-		op = table.OpReplace
+		op = metadata.OpReplace
 	default:
-		op = table.OpOverwrite
+		op = metadata.OpOverwrite
 	}
-	return &table.Summary{Operation: op, Properties: props}
+	return metadata.Summary{Operation: op, Properties: props}
 }
 
 func totals(files []DataFile) TableStats {
@@ -365,21 +346,4 @@ func totals(files []DataFile) TableStats {
 		t.Bytes += f.Bytes
 	}
 	return t
-}
-
-// updatedAt is the time of a change to a table, in milliseconds. A clock that
-// was set back must not stop commits, so it never lies before the last one.
-func (c *Catalog) updatedAt(meta table.Metadata) int64 {
-	return max(c.now().UnixMilli(), meta.LastUpdatedMillis())
-}
-
-// setUpdated sets the time of a change that makes no snapshot. The builder would
-// take the system's clock, and fail if that was set back; what it does obey is
-// the time of a snapshot, so one comes and goes again.
-func setUpdated(b *table.MetadataBuilder, at, lastSequence int64) error {
-	id := rand.Int64N(1<<63-1) + 1
-	if err := b.AddSnapshot(&table.Snapshot{SnapshotID: id, SequenceNumber: lastSequence, TimestampMs: at}); err != nil {
-		return err
-	}
-	return b.RemoveSnapshots([]int64{id}, false)
 }

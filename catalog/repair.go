@@ -139,7 +139,7 @@ func (c *Catalog) reachable(ctx context.Context, s *Snapshot, data bool) (map[st
 		t := s.tables[tableName]
 		live[t.metaName] = true
 		live[hintedMetadata(tableName, s.version.Tables[tableName].Changed)] = true
-		for f := range t.meta.PreviousFiles() {
+		for _, f := range t.meta.PreviousFiles() {
 			name, err := t.paths.name(f.MetadataFile)
 			if err != nil {
 				return nil, err

@@ -6,7 +6,8 @@ import (
 	"time"
 
 	"github.com/apache/iceberg-go"
-	"github.com/apache/iceberg-go/table"
+
+	"github.com/trailql/trailql/catalog/metadata"
 )
 
 // Snapshot is one consistent version of all tables. It stays readable while
@@ -53,17 +54,17 @@ func (s *Snapshot) Table(name string) (*Table, error) {
 type Table struct {
 	catalog  *Catalog
 	name     string
-	meta     table.Metadata
+	meta     *metadata.Table
 	metaName string
 	paths    tablePaths
 
-	snapshot  *table.Snapshot // that is read; nil before the first commit
+	snapshot  *metadata.Snapshot // that is read; nil before the first commit
 	fields    []iceberg.PartitionField
 	timeField int // field id of the event time; 0 if there is none
 	textField int // field id of its text; 0 if there is none
 }
 
-func newTable(c *Catalog, name, metaName string, meta table.Metadata) *Table {
+func newTable(c *Catalog, name, metaName string, meta *metadata.Table) *Table {
 	t := &Table{catalog: c, name: name, meta: meta, metaName: metaName, paths: newTablePaths(name, meta), snapshot: meta.CurrentSnapshot()}
 	spec := meta.PartitionSpec()
 	for _, f := range spec.Fields() {
@@ -76,6 +77,11 @@ func newTable(c *Catalog, name, metaName string, meta table.Metadata) *Table {
 		t.textField = f.ID
 	}
 	return t
+}
+
+// next begins the metadata behind the table's.
+func (t *Table) next() *metadata.Builder {
+	return metadata.Update(t.meta, t.paths.uri(t.metaName), t.catalog.now())
 }
 
 // TableStats are the totals of a table.
@@ -101,7 +107,7 @@ func (t *Table) Spec() []string {
 // Stats come from the table's metadata: no file is read.
 func (t *Table) Stats() TableStats {
 	snap := t.snapshot
-	if snap == nil || snap.Summary == nil {
+	if snap == nil {
 		return TableStats{}
 	}
 	p := snap.Summary.Properties

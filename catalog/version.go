@@ -13,8 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/apache/iceberg-go/table"
-
+	"github.com/trailql/trailql/catalog/metadata"
 	"github.com/trailql/trailql/catalog/storage"
 )
 
@@ -162,11 +161,11 @@ func (c *Catalog) noteVersion(v version) {
 	for _, t := range v.Tables {
 		current[t.Metadata] = true
 	}
-	maps.DeleteFunc(c.metadata, func(name string, _ table.Metadata) bool { return !current[name] })
+	maps.DeleteFunc(c.metadata, func(name string, _ *metadata.Table) bool { return !current[name] })
 }
 
 // readMetadata returns a table's metadata, which never changes under its name.
-func (c *Catalog) readMetadata(ctx context.Context, name string) (table.Metadata, error) {
+func (c *Catalog) readMetadata(ctx context.Context, name string) (*metadata.Table, error) {
 	c.mu.Lock()
 	meta, ok := c.metadata[name]
 	c.mu.Unlock()
@@ -177,7 +176,7 @@ func (c *Catalog) readMetadata(ctx context.Context, name string) (table.Metadata
 	if err != nil {
 		return nil, fmt.Errorf("read table metadata: %w", err)
 	}
-	meta, err = table.ParseMetadataBytes(data)
+	meta, err = metadata.Parse(data)
 	if err != nil {
 		return nil, fmt.Errorf("read table metadata %q: %w", name, err)
 	}
