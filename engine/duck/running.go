@@ -79,8 +79,8 @@ func (r *running) count(o *opening) error {
 		r.counts.PartitionsTotal += s.partitionsTotal
 	}
 	if limit := r.limits.Scan; limit > 0 && r.counts.Bytes > limit {
-		return fmt.Errorf("%w: the statement would read %d bytes in %d of %d files, allowed are %d: add a condition on region, date or eventtime",
-			engine.ErrLimit, r.counts.Bytes, r.counts.Files, r.counts.FilesTotal, limit)
+		return fmt.Errorf("%w: the statement would read %.1f MB in %d of %d files, allowed are %.1f MB: add a condition on region, date or eventtime",
+			engine.ErrLimit, float64(r.counts.Bytes)/1e6, r.counts.Files, r.counts.FilesTotal, float64(limit)/1e6)
 	}
 	return nil
 }
