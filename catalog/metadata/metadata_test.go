@@ -141,11 +141,11 @@ func TestParseKeepsAll(t *testing.T) {
 }
 
 func TestParseRefuses(t *testing.T) {
-	edit := func(old, new string) string {
-		if !strings.Contains(foreign, old) {
-			t.Fatalf("the file has no %s", old)
+	edit := func(from, to string) string {
+		if !strings.Contains(foreign, from) {
+			t.Fatalf("the file has no %s", from)
 		}
-		return strings.ReplaceAll(foreign, old, new)
+		return strings.ReplaceAll(foreign, from, to)
 	}
 	without := func(field string) string {
 		v := value(t, []byte(foreign))
