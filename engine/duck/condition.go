@@ -25,8 +25,9 @@ const (
 // Columns of the table of partitions that conditions are evaluated on: region
 // and date as they are, and the first and last event time that the date allows,
 // in the types of the three facts about it. The text of a time with an offset can
-// start with the day before or after the UTC day, as first_text and last_text
-// allow for unless the files are known to have no such text; what a text means as
+// start with the day before or after the UTC day, and one without dashes is above
+// those with, as first_text and last_text allow for unless the files are known to
+// have no such text; what a text means as
 // a time lies on the day.
 const (
 	partitionsTable = "p"

@@ -187,13 +187,14 @@ func (p partitions) folders() int {
 const partitionsParameter = "$partitions"
 
 // partitionRows makes the rows that conditions are about. A partition whose date
-// is no day has no times: conditions on them keep it.
+// is no day has no times: conditions on them keep it. Texts of which nothing is
+// known may have an offset, or be 20230710T120000Z, which is above 2023-12-31.
 const partitionRows = `WITH lines AS (SELECT unnest(generate_series(0, len(l) - 1)) AS i, unnest(l) AS line FROM (SELECT string_split(CAST($partitions AS VARCHAR), chr(10)) AS l)),
 parts AS (SELECT i, split_part(line, chr(9), 1) AS region, split_part(line, chr(9), 2) AS date, CAST(split_part(line, chr(9), 3) AS INTEGER) AS texts FROM lines),
 days AS (SELECT *, CASE WHEN regexp_full_match(date, '[0-9]{4}-[0-9]{2}-[0-9]{2}') THEN TRY_CAST(date AS DATE) END AS day FROM parts),
 ` + partitionsTable + ` AS (SELECT i, region, date, day, texts > 0 AS day_texts,
 	CASE texts WHEN 0 THEN strftime(day - 1, '%Y-%m-%d') WHEN 1 THEN strftime(day, '%Y-%m-%dT00:00:00') ELSE strftime(day, '%Y-%m-%dT00:00:00Z') END AS first_text,
-	strftime(CASE WHEN texts = 0 THEN day + 1 ELSE day END, '%Y-%m-%dT23:59:59Z') AS last_text,
+	CASE texts WHEN 0 THEN strftime(day + 1, '%Y2') ELSE strftime(day, '%Y-%m-%dT23:59:59Z') END AS last_text,
 	strftime(day, '%Y-%m-%dT00:00:00Z') AS first_parsed, strftime(day, '%Y-%m-%dT23:59:59.999999Z') AS last_parsed,
 	strftime(day, '%Y-%m-%dT23:59:59Z') AS last_formatted,
 	CAST(day AS TIMESTAMP) AS first_utc, CAST(day AS TIMESTAMP) + INTERVAL '86399.999999' SECOND AS last_utc,
