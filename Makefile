@@ -56,8 +56,9 @@ fuzz: ## every fuzz target for FUZZTIME
 	  go test -tags $(TAGS) -run '^$$' -fuzz "^$${target#func }\$$" -fuzztime $(FUZZTIME) "$$(dirname $$file)" || exit 1; \
 	done
 
-bench: ## conversion against gzip -dc and DuckDB, see docs/benchmarks.md
-	go run -tags $(TAGS) ./cmd/bench -dir $(BENCH)
+bench: build ## conversion and queries against gzip -dc and DuckDB, see docs/benchmarks.md
+	go run -tags $(TAGS) ./cmd/bench -dir $(BENCH) -trailql bin/trailql
+	go run -tags $(TAGS) ./cmd/bench -dir $(BENCH) -trailql bin/trailql -queries
 
 golden: ## rewrite golden files; look at the diff
 	@for package in $$(grep -rl --include='*_test.go' 'flag.Bool("update"' . | xargs -r -n1 dirname | sort -u); do \
