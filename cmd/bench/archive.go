@@ -23,6 +23,14 @@ type archive struct {
 	largest     int64 // bytes of JSON of the largest file
 }
 
+// openArchive surveys the archive at o.dir, which it makes if there is none.
+func openArchive(ctx context.Context, o options, stderr io.Writer) (a archive, made bool, err error) {
+	if made, err = makeArchive(ctx, o, stderr); err == nil {
+		a, err = surveyArchive(o.dir)
+	}
+	return a, made, err
+}
+
 // makeArchive has cmd/trailgen write o.dir, unless it exists.
 func makeArchive(ctx context.Context, o options, stderr io.Writer) (made bool, err error) {
 	if _, err := os.Stat(o.dir); err == nil {

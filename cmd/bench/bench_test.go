@@ -164,6 +164,34 @@ func TestTable(t *testing.T) {
 	}
 }
 
+func TestQueryTable(t *testing.T) {
+	of := func(seconds ...float64) (list []measurement) {
+		for _, s := range seconds {
+			d := time.Duration(s * float64(time.Second))
+			list = append(list, measurement{cpu: 2 * d, wall: d})
+		}
+		return list
+	}
+	var out strings.Builder
+	err := writeQueryTable(&out, archive{}, []*asked{
+		{name: "first", ours: of(1, 3, 2), parquet: of(1, 1, 1), raw: of(100)},
+		{name: "second", ours: of(2), parquet: of(5), raw: of(8)},
+	}, "go run ./cmd/bench")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"```\ngo run ./cmd/bench\n```\n",
+		"| first | 2.000 | 4.000 | 0.50 × | 0.50 × | 50.00 × | 50.00 × |\n",
+		"| second | 2.000 | 4.000 | 2.50 × | 2.50 × | 4.00 × | 4.00 × |\n",
+		"| **all** | 4.000 | 8.000 | 1.50 × | 1.50 × | 27.00 × | 27.00 × |\n",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+}
+
 func TestRun(t *testing.T) {
 	for name, c := range map[string]struct {
 		args []string
@@ -172,6 +200,7 @@ func TestRun(t *testing.T) {
 	}{
 		"help":           {[]string{"-h"}, 0, "-trailql"},
 		"no folder":      {nil, 2, "-dir"},
+		"queries alone":  {[]string{"-dir", sample, "-queries"}, 1, "need -trailql"},
 		"no rounds":      {[]string{"-dir", sample, "-runs", "0"}, 2, "one run"},
 		"stray argument": {[]string{"-dir", sample, "x"}, 2, "arguments"},
 		"unknown name":   {[]string{"-dir", sample, "-only", "gzp"}, 1, `"gzp"`},

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"path/filepath"
 	"testing"
 )
@@ -40,5 +41,38 @@ func TestConvertWithDuckDB(t *testing.T) {
 	}
 	if regions != 3 || identities < want*9/10 || requests < want/2 {
 		t.Errorf("%d regions, %d records with an identity, %d with a request, of %d", regions, identities, requests, want)
+	}
+}
+
+// Every query of the suite is one that DuckDB takes, on the log files as on the
+// Parquet files: the columns have the same names.
+func TestSuite(t *testing.T) {
+	db, err := sql.Open("duckdb", "")
+	if err != nil {
+		t.Fatalf("open DuckDB: %v", err)
+	}
+	defer db.Close()
+	if _, err := db.Exec("CREATE VIEW logs AS " + selectRecords(sample, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if len(suite) != 15 {
+		t.Errorf("%d queries", len(suite))
+	}
+	for _, q := range suite {
+		text := q.duckdb
+		if text == "" {
+			text = q.athena
+		}
+		if q.value != "" {
+			var value string
+			if err := db.QueryRow(q.value).Scan(&value); err != nil {
+				t.Errorf("%s: find a value: %v", q.name, err)
+			}
+			text = fmt.Sprintf(text, value)
+		}
+		var rows int
+		if err := db.QueryRow("SELECT count(*) FROM (" + text + ")").Scan(&rows); err != nil || rows == 0 {
+			t.Errorf("%s: %d rows, %v", q.name, rows, err)
+		}
 	}
 }

@@ -88,11 +88,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 // bench makes the archive if need be, measures and prints.
 func bench(ctx context.Context, o options, stdout, stderr io.Writer) error {
-	made, err := makeArchive(ctx, o, stderr)
-	if err != nil {
-		return err
-	}
-	a, err := surveyArchive(o.dir)
+	a, made, err := openArchive(ctx, o, stderr)
 	if err != nil {
 		return err
 	}

@@ -61,11 +61,7 @@ func benchQueries(ctx context.Context, o options, stdout, stderr io.Writer) erro
 	if o.trailql == "" || !haveDuckDB {
 		return fmt.Errorf("the queries need -trailql and a build with -tags duckdb_arrow")
 	}
-	made, err := makeArchive(ctx, o, stderr)
-	if err != nil {
-		return err
-	}
-	a, err := surveyArchive(o.dir)
+	a, made, err := openArchive(ctx, o, stderr)
 	if err != nil {
 		return err
 	}
