@@ -20,7 +20,8 @@ var htmlHead = template.Must(template.New("head").Parse(`<!DOCTYPE html>
 <style>
 body { font: 14px/1.4 system-ui, sans-serif; margin: 1em; }
 table { border-collapse: collapse; }
-th, td { border: 1px solid #bbb; padding: .2em .5em; text-align: left; vertical-align: top; white-space: pre-wrap; overflow-wrap: anywhere; }
+th, td { border: 1px solid #bbb; padding: .2em .5em; text-align: left; vertical-align: top; white-space: pre; }
+.long { white-space: pre-wrap; overflow-wrap: anywhere; min-width: 24em; }
 thead th { position: sticky; top: 0; background: #eee; }
 th small { display: block; font-weight: normal; color: #666; }
 .number { text-align: right; }
@@ -32,6 +33,10 @@ th small { display: block; font-weight: normal; color: #666; }
 <thead><tr>{{range .}}<th{{if .Number}} class="number"{{end}}>{{.Name}}<small>{{.Type}}</small></th>{{end}}</tr></thead>
 <tbody>
 `))
+
+// longText is where a value may be broken into lines: a time or an address is
+// not, and a document has room for what it holds.
+const longText = 40
 
 const htmlFoot = "</tbody>\n</table>\n</body>\n</html>\n"
 
@@ -75,15 +80,23 @@ func (h *htmlWriter) Write(batch arrow.RecordBatch) error {
 				s.b = append(s.b, h.null...)
 				continue
 			}
-			s.b = append(s.b, h.cells[n]...)
 			start := len(s.b)
 			s.b = column.append(s.b, i)
 			text := string(s.b[start:])
-			s.b = append(s.b[:start], template.HTMLEscapeString(s.escapeLines(text))...)
+			s.b = append(s.b[:start], h.cell(n, text)...)
+			s.b = append(s.b, template.HTMLEscapeString(s.escapeLines(text))...)
 			s.b = append(s.b, "</td>"...)
 		}
 		s.b = append(s.b, "</tr>\n"...)
 	})
+}
+
+// cell is the start tag of a value.
+func (h *htmlWriter) cell(column int, text string) string {
+	if len(text) > longText && h.cells[column] == "<td>" {
+		return `<td class="long">`
+	}
+	return h.cells[column]
 }
 
 func (h *htmlWriter) Close() (Summary, error) {
