@@ -15,6 +15,9 @@ type View struct {
 	Dialect string       `json:"dialect,omitempty"` // that SQL is written in
 	SQL     string       `json:"sql"`               // as its author wrote it
 	Columns []ViewColumn `json:"columns,omitempty"` // of its rows
+	// Partitioned: the rows are those of the table with its partition columns, so
+	// that what is derived from these can be asked for.
+	Partitioned bool `json:"partitioned,omitempty"`
 }
 
 // ViewColumn is a column of a View.

@@ -59,11 +59,12 @@ const (
 // and without the database in front.
 type Statement struct {
 	Kind       Kind
-	SQL        string   // DuckDB's, of the query inside; "" when there is none
-	Source     string   // the query inside as it was written
-	Macros     []string // names of the functions of [Functions] that SQL calls by their Macro name, sorted
-	Parameters int      // how many values SQL wants for ? (the highest N of $N)
-	Marks      []int    // where each ? stands in the source, in bytes
+	SQL        string    // DuckDB's, of the query inside; "" when there is none
+	Source     string    // the query inside as it was written
+	Macros     []string  // names of the functions of [Functions] that SQL calls by their Macro name, sorted
+	Parameters int       // how many values SQL wants for ? (the highest N of $N)
+	Marks      []int     // where each ? stands in the source, in bytes
+	Virtual    []Virtual // of a table that the query passes on by *, as Athena's * has partition columns
 
 	Name       string            // of the table, view or prepared statement
 	Database   string            // of SHOW TABLES IN …; "" means the default one

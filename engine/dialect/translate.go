@@ -127,7 +127,7 @@ func (t *translation) translate(text string) error {
 		sql: text, dialect: t.options.Dialect, table: t.options.Table, relations: t.options.Relations,
 		patches: newPatches(text), macros: map[string]bool{},
 	}
-	a.query(q, nil, nil)
+	result := a.query(q, nil, nil)
 	if a.err != nil {
 		return a.err
 	}
@@ -139,6 +139,7 @@ func (t *translation) translate(text string) error {
 	slices.Sort(t.Marks)
 	t.SQL, t.spans = w.out.String(), compose(w.spans, t.spans)
 	t.Macros = macroOrder(a.macros)
+	t.Virtual = result.virtual
 	t.Parameters = p.parameters + len(a.quotedMarks)
 	return nil
 }

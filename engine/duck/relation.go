@@ -90,6 +90,13 @@ func (r *relations) add(v *catalog.View) {
 	for _, c := range v.Columns {
 		rel.columns = append(rel.columns, dialect.Column{Name: c.Name, Type: dialect.ParseType(c.Type)})
 	}
+	if base := r.byName[dialect.DefaultTable]; v.Partitioned && base != nil {
+		has := map[string]bool{}
+		for _, c := range rel.columns {
+			has[strings.ToLower(c.Name)] = true
+		}
+		rel.virtual = virtualOf(base.virtual, has)
+	}
 	if v.Dialect == registeredTable {
 		s, err := dialect.Translate(v.SQL, dialect.Options{Relations: r})
 		if err != nil || s.Table == nil {
@@ -181,15 +188,21 @@ func tableColumns(t *catalog.Table, standard dialect.Relations) ([]dialect.Colum
 		}
 		columns = append(columns, dialect.Column{Name: name, Type: kind})
 	}
+	if relation == nil {
+		return columns, nil
+	}
+	return columns, virtualOf(relation.Virtual, has)
+}
+
+// virtualOf are the virtual columns that real columns make possible.
+func virtualOf(all []dialect.Virtual, has map[string]bool) []dialect.Virtual {
 	var virtual []dialect.Virtual
-	if relation != nil {
-		for _, v := range relation.Virtual {
-			if !has[v.Name] && hasAll(has, v.SQL) {
-				virtual = append(virtual, v)
-			}
+	for _, v := range all {
+		if !has[v.Name] && hasAll(has, v.SQL) {
+			virtual = append(virtual, v)
 		}
 	}
-	return columns, virtual
+	return virtual
 }
 
 // hasAll: the columns {a}, {b} of a virtual column's text are there.
