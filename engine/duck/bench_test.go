@@ -70,7 +70,7 @@ func BenchmarkPlan(b *testing.B) {
 					b.Fatal(err)
 				}
 				o := newOpening(b.Context(), l, connection, known)
-				if _, err := o.read(s); err != nil {
+				if _, err := o.read(s, place{}); err != nil {
 					b.Fatal(err)
 				}
 				if err := o.prepareTables(); err != nil {

@@ -40,6 +40,7 @@ type place struct {
 	window    eventWindow
 	needles   []catalog.Needle // every row that the place takes has one of each one's values
 	travel    *travel          // nil: the newest snapshot
+	through   bool             // the statement's rows are those that the place takes, as they are
 	offset    int              // of the name, in bytes
 	alias     string           // as written; "" when there is none
 }
@@ -84,7 +85,42 @@ func inspect(tree string, find lookup, names func() []string, macros []string) (
 	if err := g.value(root.Statements[0]); err != nil {
 		return nil, err
 	}
+	statement, _ := root.Statements[0].(object)
+	query, _ := statement["node"].(object)
+	if at := passedOn(query); at >= 0 {
+		for i := range g.found.places {
+			g.found.places[i].through = g.found.places[i].offset == at
+		}
+	}
 	return &g.found, nil
+}
+
+// passedOn is where the one source of rows stands that a query passes on as they
+// are, SELECT * FROM t WHERE …; -1 if it is no such query.
+func passedOn(query object) int {
+	from, _ := query["from_table"].(object)
+	ctes, _ := query["cte_map"].(object)
+	items := list(query, "select_list")
+	if text(query, "type") != "SELECT_NODE" || text(from, "type") != "BASE_TABLE" || len(list(ctes, "map")) > 0 || len(items) != 1 ||
+		len(list(query, "group_expressions")) > 0 || len(list(query, "group_sets")) > 0 || query["having"] != nil || query["qualify"] != nil ||
+		query["sample"] != nil || from["sample"] != nil || len(list(from, "column_name_alias")) > 0 {
+		return -1
+	}
+	for _, m := range list(query, "modifiers") {
+		if modifier, _ := m.(object); text(modifier, "type") != "ORDER_MODIFIER" {
+			return -1
+		}
+	}
+	star, _ := items[0].(object)
+	if text(star, "class") != "STAR" || star["expr"] != nil || star["columns"] == true {
+		return -1
+	}
+	for _, changes := range []string{"exclude_list", "replace_list", "rename_list", "qualified_exclude_list"} {
+		if len(list(star, changes)) > 0 {
+			return -1
+		}
+	}
+	return location(from)
 }
 
 func refuseSyntax(kind, message, position string) error {

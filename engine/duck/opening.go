@@ -37,6 +37,7 @@ type opening struct {
 	uses    map[string]*use // by the name of the view that stands for the table
 	views   []openedView    // in the order in which they can be made
 	opened  map[string]bool // names of views
+	whole   map[string]bool // stored views of which all rows may be wanted
 	macros  []string
 	within  []string // stored views that are being read
 	travels int
@@ -55,11 +56,12 @@ type openedView struct {
 }
 
 func newOpening(ctx context.Context, l *local, c *connection, r *relations) *opening {
-	return &opening{ctx: ctx, local: l, connection: c, relations: r, uses: map[string]*use{}, opened: map[string]bool{}, scans: map[string]scan{}}
+	return &opening{ctx: ctx, local: l, connection: c, relations: r, uses: map[string]*use{}, opened: map[string]bool{}, whole: map[string]bool{}, scans: map[string]scan{}}
 }
 
 // read inspects a statement and returns its SQL with the names of the views.
-func (o *opening) read(s *dialect.Statement) (string, error) {
+// Of what it passes on as it is, only what outer takes is wanted.
+func (o *opening) read(s *dialect.Statement, outer place) (string, error) {
 	if err := o.ctx.Err(); err != nil {
 		return "", err
 	}
@@ -78,6 +80,9 @@ func (o *opening) read(s *dialect.Statement) (string, error) {
 	}
 	sql := s.SQL
 	for _, p := range found.places {
+		if p.through && o.relations.likeLogs(p.relation) {
+			p = p.within(outer)
+		}
 		name, err := o.place(p)
 		if err != nil {
 			return "", err
@@ -126,9 +131,17 @@ func (o *opening) open(name string, rel *relation, p place) error {
 		o.openOnce(openedView{name: name, list: rel.list})
 		return nil
 	case rel.view != nil:
-		return o.stored(name, rel.view)
+		return o.stored(name, rel.view, p)
 	}
 	return fmt.Errorf("relation %q has no rows", name)
+}
+
+// within is the place as a query around its own reads it.
+func (p place) within(outer place) place {
+	p.condition = and(p.condition, outer.condition)
+	p.needles = slices.Concat(p.needles, outer.needles)
+	p.window = eventWindow{slices.Concat(p.window.from, outer.window.from), slices.Concat(p.window.to, outer.window.to)}
+	return p
 }
 
 func (o *opening) openOnce(v openedView) {
@@ -138,14 +151,19 @@ func (o *opening) openOnce(v openedView) {
 	}
 }
 
-// stored reads a stored view.
-func (o *opening) stored(name string, v *catalog.View) error {
+// stored reads a stored view for a place that reads it. For a second place it is
+// read once more, and then whole.
+func (o *opening) stored(name string, v *catalog.View, p place) error {
 	if slices.Contains(o.within, name) {
 		return &refusal{offset: -1, message: fmt.Sprintf("view %q refers to itself", name)}
 	}
-	if o.opened[name] {
+	if o.whole[name] {
 		return nil
 	}
+	if o.opened[name] {
+		p = place{}
+	}
+	o.whole[name] = p.condition == nil && len(p.needles) == 0 && len(p.window.from)+len(p.window.to) == 0
 	if len(o.within) >= maxViewDepth {
 		return &refusal{offset: -1, message: fmt.Sprintf("views are nested deeper than %d", maxViewDepth)}
 	}
@@ -158,7 +176,7 @@ func (o *opening) stored(name string, v *catalog.View) error {
 	s, err := dialect.Translate(v.SQL, dialect.Options{Dialect: d, Relations: o.relations})
 	var sql string
 	if err == nil {
-		sql, err = o.read(s)
+		sql, err = o.read(s, p)
 	}
 	if err != nil {
 		return inView(name, err)
@@ -553,7 +571,7 @@ func (l *local) resultColumns(ctx context.Context, r *relations, s *dialect.Stat
 	defer c.close()
 	o := newOpening(ctx, l, c, r)
 	o.schemaOnly = true
-	sql, err := o.read(s)
+	sql, err := o.read(s, place{})
 	if err != nil {
 		return nil, err
 	}

@@ -95,7 +95,7 @@ func (r *relations) add(v *catalog.View) {
 		for _, c := range rel.columns {
 			has[strings.ToLower(c.Name)] = true
 		}
-		rel.virtual = virtualOf(base.virtual, has)
+		rel.virtual, rel.facts = virtualOf(base.virtual, has), base.facts
 	}
 	if v.Dialect == registeredTable {
 		s, err := dialect.Translate(v.SQL, dialect.Options{Relations: r})
@@ -135,6 +135,20 @@ func (r *relations) Names() []string {
 		}
 	}
 	return names
+}
+
+// likeLogs: the columns of the relation mean what those of cloudtrail_logs do, so
+// that conditions on a view which passes its rows on are conditions on it.
+func (r *relations) likeLogs(name string) bool {
+	rel, logs := r.byName[name], r.byName[dialect.DefaultTable]
+	return rel != nil && logs != nil && maps.Equal(rel.facts, logs.facts)
+}
+
+// partitioned reports whether the rows of a stored view's statement have the
+// partition columns of cloudtrail_logs.
+func (r *relations) partitioned(s *dialect.Statement) bool {
+	logs := r.byName[dialect.DefaultTable]
+	return logs != nil && len(s.Virtual) > 0 && slices.EqualFunc(s.Virtual, logs.virtual, func(a, b dialect.Virtual) bool { return a.Name == b.Name && a.SQL == b.SQL })
 }
 
 // find is for the guard: registered names are gone from translations.

@@ -39,7 +39,7 @@ func (r *running) start(l *local, known *relations, prefix string, params []any)
 	r.shift = len(prefix)
 	o := newOpening(r.ctx, l, r.connection, known)
 	o.params = params
-	sql, err := o.read(r.statement)
+	sql, err := o.read(r.statement, place{})
 	if err != nil {
 		return err
 	}

@@ -282,7 +282,7 @@ func (l *local) createView(ctx context.Context, s *dialect.Statement, known *rel
 			seen[name] = true
 		}
 	}
-	v := catalog.View{Name: s.Name, Dialect: d.String(), SQL: s.Source, Columns: columns, Partitioned: len(s.Virtual) > 0}
+	v := catalog.View{Name: s.Name, Dialect: d.String(), SQL: s.Source, Columns: columns, Partitioned: known.partitioned(s)}
 	err = l.catalog.PutView(ctx, v, s.Replace, func(base *catalog.Snapshot) error {
 		then, err := knownRelations(base)
 		if err != nil {

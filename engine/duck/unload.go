@@ -49,7 +49,7 @@ func (l *local) unloadResult(r *running, known *relations, params []any) (err er
 		return err
 	}
 	o := newOpening(r.ctx, l, r.connection, known)
-	sql, err := o.read(r.statement)
+	sql, err := o.read(r.statement, place{})
 	if err != nil {
 		return err
 	}
