@@ -66,6 +66,29 @@ type Query struct {
 	Dialect string // of SQL, in the engine's words; "" is the engine's default
 	Params  []any  // for ? and $1: nil, bool, integers, floats, string, []byte, time.Time
 	Limits  Limits
+	// Window leaves out all records whose event time is outside, or not known,
+	// from every table and view that has records.
+	Window Window
+	// Results are earlier results that the statement can read as tables: paths
+	// of Parquet files by name in lower case, below the folder that the engine
+	// was opened with for them.
+	Results map[string]string
+	// Progress is called now and then, from any goroutine but never by two at a
+	// time, until the Result is closed. It must not block.
+	Progress func(Progress)
+}
+
+// Window is a span of event times, [From, To), in UTC. A zero bound is open.
+type Window struct{ From, To time.Time }
+
+// IsZero is true of the window that leaves out nothing.
+func (w Window) IsZero() bool { return w.From.IsZero() && w.To.IsZero() }
+
+// Progress says how far a query is.
+type Progress struct {
+	Fraction float64 // of the work, from 0 to 1; below 0 when it is not known
+	Rows     int64   // read so far
+	Stats    Stats   // so far; the files and bytes are those that were planned
 }
 
 // Limits of one query; a zero field does not limit. A limit that is reached

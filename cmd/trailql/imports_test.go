@@ -31,6 +31,7 @@ var allowedImports = map[string][]string{
 	"engine/dialect":      {"engine"},
 	"engine/duck":         {"engine", "engine/dialect", "catalog"},
 	"engine/output":       {},
+	"engine/quantity":     {},
 	"cmd/trailql":         {"catalog", "convert", "convert/cloudtrail", "engine", "engine/dialect", "engine/duck", "engine/output"},
 	"cmd/trailgen":        {},
 	"cmd/bench":           {},

@@ -83,6 +83,22 @@ func Tokens(sql string) ([]Token, error) {
 	return tokens, nil
 }
 
+// Scan splits text that is still being written; it never fails. open is true if
+// the last token is a quote or comment that does not end: it reaches to the end
+// of the text.
+func Scan(text string) (tokens []Token, open bool) {
+	tokens = make([]Token, 0, len(text)/4+1)
+	for offset := 0; offset < len(text); {
+		kind, length, problem := next(text[offset:])
+		if problem != "" {
+			open, length = true, len(text)-offset
+		}
+		tokens = append(tokens, Token{Kind: kind, Text: text[offset : offset+length], Offset: offset})
+		offset += length
+	}
+	return tokens, open
+}
+
 // next measures the token at the start of s, which is not empty.
 func next(s string) (kind TokenKind, length int, problem string) {
 	switch c := s[0]; {

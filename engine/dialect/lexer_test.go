@@ -96,3 +96,60 @@ func FuzzTokens(f *testing.F) {
 		}
 	})
 }
+
+func TestScan(t *testing.T) {
+	tests := []struct {
+		name, text, last string // last token
+		open             bool
+	}{
+		{"nothing", "", "", false},
+		{"a word", "select eventn", "eventn", false},
+		{"a string", "select 'a'' b", "'a'' b", true},
+		{"a string that ends", "select 'a'", "'a'", false},
+		{"an escape string", `select E'a\'`, `E'a\'`, true},
+		{"a name", `select "a`, `"a`, true},
+		{"a backtick", "select `a", "`a", true},
+		{"a comment", "select /* a /* b */ c", "/* a /* b */ c", true},
+		{"a comment of a line", "select -- a", "-- a", false},
+		{"dollar quotes", "select $x$ a $", "$x$ a $", true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			tokens, open := Scan(tt.text)
+			last := ""
+			if len(tokens) > 0 {
+				last = tokens[len(tokens)-1].Text
+			}
+			if last != tt.last || open != tt.open {
+				t.Errorf("got %q, open %v; want %q, %v", last, open, tt.last, tt.open)
+			}
+		})
+	}
+}
+
+// FuzzScan: no text is refused, none is lost, and what Tokens accepts is the same.
+func FuzzScan(f *testing.F) {
+	for _, seed := range []string{"select 'a", `"`, "/* a", "$x$", "`", "E'\\", "select 1 -- a"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		tokens, open := Scan(text)
+		var whole strings.Builder
+		for _, token := range tokens {
+			if token.Offset != whole.Len() || token.Text == "" {
+				t.Fatalf("token %q at %d of %q", token.Text, token.Offset, text)
+			}
+			whole.WriteString(token.Text)
+		}
+		if whole.String() != text {
+			t.Fatalf("got %q of %q", whole.String(), text)
+		}
+		strict, err := Tokens(text)
+		if open != (err != nil) {
+			t.Fatalf("open %v, Tokens says %v", open, err)
+		}
+		if diff := cmp.Diff(strict, tokens); err == nil && len(tokens) > 0 && diff != "" {
+			t.Fatal(diff)
+		}
+	})
+}

@@ -61,7 +61,7 @@ func BenchmarkPlan(b *testing.B) {
 					b.Fatal(err)
 				}
 				l := opened.(*local)
-				s, known, err := l.translate(b.Context(), "SELECT count(*) FROM cloudtrail_logs"+where, "")
+				s, known, err := l.translate(b.Context(), engine.Query{SQL: "SELECT count(*) FROM cloudtrail_logs" + where})
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,9 +26,10 @@ type local struct {
 	temp    string // ours, removed on Close
 	memory  int64  // bytes; 0: not limited
 	unload  string // folder below which UNLOAD may write; "" for none
+	results string // folder of earlier results; "" for none
 	db      *database
 
-	unfinished atomic.Int64 // queries that are being freed
+	unfinished atomic.Int64 // queries that are not freed yet
 
 	mu       sync.Mutex
 	known    *relations          // of the newest snapshot that was used
@@ -71,8 +73,13 @@ func Open(ctx context.Context, o Options) (engine.Engine, error) {
 			return nil, errors.Join(fmt.Errorf("open query engine: folder for UNLOAD: %w", err), l.Close())
 		}
 	}
+	if o.ResultDir != "" {
+		if l.results, err = realFolder(o.ResultDir); err != nil {
+			return nil, errors.Join(fmt.Errorf("open query engine: folder for results: %w", err), l.Close())
+		}
+	}
 	if l.db, err = openDatabase(); err == nil {
-		err = l.db.configure(o, root, temp, l.unload)
+		err = l.configure(o)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open query engine: %w", err), l.Close())
@@ -81,8 +88,8 @@ func Open(ctx context.Context, o Options) (engine.Engine, error) {
 }
 
 // configure closes the sandbox: nothing can be set afterwards.
-func (db *database) configure(o Options, root, temp, unload string) error {
-	c, err := db.connect()
+func (l *local) configure(o Options) error {
+	c, err := l.db.connect()
 	if err != nil {
 		return err
 	}
@@ -91,9 +98,12 @@ func (db *database) configure(o Options, root, temp, unload string) error {
 		return err
 	}
 	// Paths are checked as they are written, so with their escapes as well.
-	allowed := []string{quoteText(root + "/"), quoteText(escapeGlob(root) + "/")}
-	if unload != "" {
-		allowed = append(allowed, quoteText(unload+"/"))
+	allowed := []string{quoteText(l.root + "/"), quoteText(escapeGlob(l.root) + "/")}
+	if l.unload != "" {
+		allowed = append(allowed, quoteText(l.unload+"/"))
+	}
+	if l.results != "" {
+		allowed = append(allowed, quoteText(l.results+"/"), quoteText(escapeGlob(l.results)+"/"))
 	}
 	settings := []string{
 		"SET GLOBAL errors_as_json = true",
@@ -107,7 +117,7 @@ func (db *database) configure(o Options, root, temp, unload string) error {
 		"SET GLOBAL old_implicit_casting = true",
 		// Texts of one batch may exceed 2 GiB together.
 		"SET GLOBAL arrow_large_buffer_size = true",
-		"SET GLOBAL temp_directory = " + quoteText(temp),
+		"SET GLOBAL temp_directory = " + quoteText(l.temp),
 	}
 	if o.Memory > 0 {
 		settings = append(settings, fmt.Sprintf("SET GLOBAL memory_limit = '%dB'", o.Memory))
@@ -118,6 +128,7 @@ func (db *database) configure(o Options, root, temp, unload string) error {
 	settings = append(settings,
 		"SET GLOBAL allowed_directories = ["+strings.Join(allowed, ", ")+"]",
 		"SET GLOBAL enable_external_access = false",
+		"SET GLOBAL allowed_configs = ["+strings.Join(quoteTexts(progressSettings), ", ")+"]",
 		"SET GLOBAL lock_configuration = true",
 	)
 	for _, s := range settings {
@@ -167,29 +178,31 @@ func (l *local) Close() error {
 // Query implements engine.Engine.
 func (l *local) Query(ctx context.Context, q engine.Query) (*engine.Result, error) {
 	started := time.Now()
+	l.unfinished.Add(1) // until the result is closed
 	ctx, cancel := withTimeout(ctx, q.Limits.Timeout)
 	if l.memory > 0 {
 		watched, stop := context.WithCancelCause(ctx)
 		go watchMemory(watched, l.memory, stop)
 		ctx = watched
 	}
-	s, known, err := l.translate(ctx, q.SQL, q.Dialect)
+	s, known, err := l.translate(ctx, q)
+	var c *connection
+	if err == nil {
+		c, err = l.db.connect()
+	}
 	if err != nil {
 		cancel()
+		l.unfinished.Add(-1)
 		return nil, err
 	}
-	c, err := l.db.connect()
-	if err != nil {
-		cancel()
-		return nil, err
-	}
-	r := &running{ctx: ctx, local: l, cancel: cancel, connection: c, statement: s, limits: q.Limits, started: started}
+	r := &running{ctx: ctx, local: l, cancel: cancel, connection: c, statement: s, query: q, started: started, watcher: watcher{tell: q.Progress}}
 	r.unhook = context.AfterFunc(ctx, c.interrupt)
 	var failed error // when done is closed
+	var broken *crash
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		failed = l.run(r, known, q)
+		broken = caught(func() { failed = l.run(r, known) })
 	}()
 	select {
 	case <-done:
@@ -198,15 +211,15 @@ func (l *local) Query(ctx context.Context, q engine.Query) (*engine.Result, erro
 		select {
 		case <-done:
 		case <-time.After(grace):
-			l.unfinished.Add(1)
 			go func() {
-				defer l.unfinished.Add(-1)
 				<-done
 				r.close()
 			}()
+			r.watcher.end()
 			return nil, stopped(ctx)
 		}
 	}
+	broken.again()
 	if failed != nil {
 		err = classify(ctx, failed, r.statement, r.shift)
 		r.close()
@@ -220,13 +233,13 @@ func (l *local) Query(ctx context.Context, q engine.Query) (*engine.Result, erro
 
 // Translate implements Translator.
 func (l *local) Translate(ctx context.Context, q engine.Query) (*dialect.Statement, error) {
-	s, _, err := l.translate(ctx, q.SQL, q.Dialect)
+	s, _, err := l.translate(ctx, q)
 	return s, err
 }
 
-// translate reads a statement on the newest snapshot.
-func (l *local) translate(ctx context.Context, sql, dialectName string) (*dialect.Statement, *relations, error) {
-	d, err := dialectNamed(dialectName)
+// translate reads a statement on the newest snapshot and its results.
+func (l *local) translate(ctx context.Context, q engine.Query) (*dialect.Statement, *relations, error) {
+	d, err := dialectNamed(q.Dialect)
 	if err != nil {
 		return nil, nil, fmt.Errorf("run query: %w", err)
 	}
@@ -234,7 +247,10 @@ func (l *local) translate(ctx context.Context, sql, dialectName string) (*dialec
 	if err != nil {
 		return nil, nil, classify(ctx, err, nil, 0)
 	}
-	s, err := dialect.Translate(sql, dialect.Options{Dialect: d, Relations: known})
+	if known, err = l.withResults(ctx, known, q.Results); err != nil {
+		return nil, nil, fmt.Errorf("run query: %w", err)
+	}
+	s, err := dialect.Translate(q.SQL, dialect.Options{Dialect: d, Relations: known})
 	if err != nil {
 		return nil, nil, dialectError(err)
 	}
@@ -257,6 +273,22 @@ func (l *local) newest(ctx context.Context) (*relations, error) {
 		l.known = known
 	}
 	return l.known, nil
+}
+
+// Version says in one line which state of the warehouse the next query reads.
+func (l *local) Version(ctx context.Context) (string, error) {
+	known, err := l.newest(ctx)
+	if err != nil {
+		return "", classify(ctx, err, nil, 0)
+	}
+	text := fmt.Sprintf("version %d", known.snapshot.Version())
+	if logs := known.byName[dialect.DefaultTable]; logs != nil && logs.table != nil {
+		if history := logs.table.History(); len(history) > 0 {
+			newest := slices.MaxFunc(history, func(a, b catalog.TableSnapshot) int { return a.Committed.Compare(b.Committed) })
+			text += fmt.Sprintf(", %s snapshot %d of %s", dialect.DefaultTable, newest.ID, newest.Committed.UTC().Format(time.RFC3339))
+		}
+	}
+	return text, nil
 }
 
 func dialectError(err error) error {

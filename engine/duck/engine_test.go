@@ -3,6 +3,8 @@
 package duck
 
 import (
+	"context"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -77,5 +79,15 @@ func TestDuckDBPrunes(t *testing.T) {
 	}
 	if len(rows) != 1 || !strings.Contains(rows[0], "Scanning Files: 1/4") {
 		t.Errorf("the plan does not scan one file of four: %s", rows)
+	}
+}
+
+func TestVersion(t *testing.T) {
+	e := sample(t)
+	version, err := e.(interface {
+		Version(context.Context) (string, error)
+	}).Version(t.Context())
+	if err != nil || !regexp.MustCompile(`^version \d+, cloudtrail_logs snapshot \d+ of 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$`).MatchString(version) {
+		t.Errorf("version %q, %v", version, err)
 	}
 }

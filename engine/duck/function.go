@@ -51,7 +51,7 @@ var allowedFunctions = nameSet(`
 	map_keys map_values row row_to_json struct_concat struct_contains struct_extract struct_extract_at struct_has struct_indexof
 	struct_insert struct_keys struct_pack struct_position struct_update struct_values remap_struct union_extract union_tag union_value
 	json json_array json_array_length json_contains json_exists json_extract json_extract_path json_extract_path_text
-	json_extract_string json_group_array json_group_object json_group_structure json_keys json_merge_patch json_object json_pretty
+	json_extract_string json_group_array json_group_object json_group_structure json_keys json_merge_patch merge_record json_object json_pretty
 	json_quote json_structure json_transform json_transform_strict json_type json_valid json_value to_json
 
 	current_date current_localtime current_localtimestamp get_current_time get_current_timestamp now today transaction_timestamp

@@ -360,35 +360,8 @@ func (g *guard) table(o object, s scope) error {
 
 // didYouMean names the one that is spelt most like name, if one is.
 func didYouMean(name string, candidates iter.Seq[string]) string {
-	best, distance := "", max(2, len(name)/3)+1
-	for known := range candidates {
-		if d := editDistance(name, known); d < distance || d == distance && known < best {
-			best, distance = known, d
-		}
+	if best := dialect.Nearest(name, slices.Collect(candidates)); best != "" {
+		return fmt.Sprintf("did you mean %q?", best)
 	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf("did you mean %q?", best)
-}
-
-// editDistance counts the bytes to insert, delete or change.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	return ""
 }

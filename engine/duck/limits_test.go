@@ -250,3 +250,24 @@ func TestSQLTypes(t *testing.T) {
 		})
 	}
 }
+
+// TestCancelAnywhere: wherever a query is when it is cancelled, it is freed
+// without harm to others.
+func TestCancelAnywhere(t *testing.T) {
+	e := sample(t)
+	sql := "SELECT table_name, column_name, data_type FROM information_schema.columns ORDER BY table_name, ordinal_position"
+	started := time.Now()
+	if _, err := drain(t.Context(), e, engine.Query{SQL: sql}); err != nil {
+		t.Fatal(err)
+	}
+	whole := time.Since(started)
+	const steps = 60
+	for i := range steps {
+		ctx, cancel := context.WithTimeout(t.Context(), whole*time.Duration(i)/steps)
+		_, err := drain(ctx, e, engine.Query{SQL: sql})
+		cancel()
+		if err != nil && !errors.Is(err, engine.ErrCanceled) && !errors.Is(err, engine.ErrTimeout) && !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatal(err)
+		}
+	}
+}

@@ -75,8 +75,11 @@ func listTables(_ context.Context, _ *local, r *relations) ([][]any, error) {
 	var rows [][]any
 	for _, rel := range r.inOrder() {
 		kind := "BASE TABLE"
-		if rel.isView() {
+		switch {
+		case rel.isView():
 			kind = "VIEW"
+		case rel.result != nil:
+			kind = "LOCAL TEMPORARY"
 		}
 		rows = append(rows, []any{athenaCatalog, databaseName, rel.name, kind})
 	}

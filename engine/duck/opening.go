@@ -32,6 +32,7 @@ type opening struct {
 	connection *connection
 	relations  *relations
 	params     []any
+	window     engine.Window
 	schemaOnly bool // no rows are wanted: tables have no files
 
 	uses    map[string]*use // by the name of the view that stands for the table
@@ -132,6 +133,15 @@ func (o *opening) open(name string, rel *relation, p place) error {
 		return nil
 	case rel.view != nil:
 		return o.stored(name, rel.view, p)
+	case rel.result != nil:
+		if len(o.within) > 0 {
+			return &refusal{offset: -1, message: fmt.Sprintf("a view cannot read %q, which is an earlier result of this session", name)}
+		}
+		if _, err := rel.result.columns(); err != nil {
+			return err
+		}
+		o.openOnce(openedView{name: name, sql: rel.result.sql()})
+		return nil
 	}
 	return fmt.Errorf("relation %q has no rows", name)
 }
@@ -313,7 +323,7 @@ func (o *opening) prepareTables() error {
 		if o.schemaOnly {
 			continue
 		}
-		s, err := u.plan(o.ctx, o)
+		s, err := u.plan(o.ctx, o, o.window)
 		if err != nil {
 			return err
 		}
@@ -331,7 +341,7 @@ func (o *opening) create() error {
 		var err error
 		switch {
 		case v.table != nil:
-			shown := view{root: o.local.root, schema: v.table.Schema(), partition: v.table.Spec()}
+			shown := view{root: o.local.root, schema: v.table.Schema(), partition: v.table.Spec(), window: o.window}
 			err = o.connection.exec("CREATE TEMP VIEW " + quoteName(v.name) + " AS " + shown.sql(o.scans[v.name].files))
 		case v.list != nil:
 			err = o.createList(v)
@@ -562,15 +572,16 @@ func (l *local) columnTypes(ctx context.Context, r *relations, rel *relation) ([
 	return l.resultColumns(ctx, r, s)
 }
 
-// resultColumns are the columns of a query's result. Nothing is read.
-func (l *local) resultColumns(ctx context.Context, r *relations, s *dialect.Statement) ([]catalog.ViewColumn, error) {
+// resultColumns are the columns of a query's result, which may be that of stored
+// views. Nothing is read.
+func (l *local) resultColumns(ctx context.Context, r *relations, s *dialect.Statement, views ...string) ([]catalog.ViewColumn, error) {
 	c, err := l.db.connect()
 	if err != nil {
 		return nil, err
 	}
 	defer c.close()
 	o := newOpening(ctx, l, c, r)
-	o.schemaOnly = true
+	o.schemaOnly, o.within = true, views
 	sql, err := o.read(s, place{})
 	if err != nil {
 		return nil, err
@@ -578,6 +589,11 @@ func (l *local) resultColumns(ctx context.Context, r *relations, s *dialect.Stat
 	if err := errors.Join(o.begin(), o.create()); err != nil {
 		return nil, err
 	}
+	return c.describe(ctx, sql)
+}
+
+// describe are the columns of a query, which is not run.
+func (c *connection) describe(ctx context.Context, sql string) ([]catalog.ViewColumn, error) {
 	prepared, err := c.prepare("DESCRIBE " + sql)
 	if err != nil {
 		if f, ok := errors.AsType[*failure](err); ok {

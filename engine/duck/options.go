@@ -10,4 +10,6 @@ type Options struct {
 	TempDir string // where a folder for what memory cannot hold is made; "": the system's
 	// UnloadDir is the folder below which UNLOAD may write; "": it may not at all.
 	UnloadDir string
+	// ResultDir is the folder below which Query.Results are; "": queries have none.
+	ResultDir string
 }

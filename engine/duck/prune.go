@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/trailql/trailql/catalog"
+	"github.com/trailql/trailql/engine"
 )
 
 // use is how a statement reads one table: an entry for each place.
@@ -34,10 +35,13 @@ type evaluator interface {
 	evaluate(ctx context.Context, prefix string, statement object, partitions string) ([][]*int64, error)
 }
 
-// plan returns the files that can hold rows for this use of the table. What the
-// evaluator cannot answer leaves nothing out.
-func (u *use) plan(ctx context.Context, e evaluator) (scan, error) {
+// plan returns the files that can hold rows for this use of the table, of records
+// only those inside the bounds. What the evaluator cannot answer leaves nothing out.
+func (u *use) plan(ctx context.Context, e evaluator, bounds engine.Window) (scan, error) {
 	window := u.window(ctx, e)
+	if hasRecords(u.table.Schema()) {
+		window = narrowed(window, bounds)
+	}
 	condition := u.condition()
 	window.TimeTexts = mentions(condition, firstTime.text) || mentions(condition, "day_texts")
 	files, stats, err := u.table.Plan(ctx, window)
@@ -80,6 +84,17 @@ func (u *use) plan(ctx context.Context, e evaluator) (scan, error) {
 	}
 	s.partitions = distinctPartitions(s.files, region, date).folders()
 	return s, nil
+}
+
+// narrowed is what lies in both.
+func narrowed(p catalog.Predicate, w engine.Window) catalog.Predicate {
+	if w.From.After(p.From) {
+		p.From = w.From
+	}
+	if !w.To.IsZero() && (p.To.IsZero() || w.To.Before(p.To)) {
+		p.To = w.To
+	}
+	return p
 }
 
 // mentions reports whether a condition refers to a column of the partitions.

@@ -15,8 +15,8 @@ import (
 	"github.com/trailql/trailql/engine/dialect"
 )
 
-// relation is what a statement can name behind FROM. One of table, shape, list
-// and view says where its rows come from.
+// relation is what a statement can name behind FROM. One of table, shape, list,
+// view and result says where its rows come from.
 type relation struct {
 	name    string
 	columns []dialect.Column // nil when they are not known
@@ -27,6 +27,8 @@ type relation struct {
 	shape *shape         // a built-in view of a table
 	list  *listing       // what the catalog knows
 	view  *catalog.View  // a stored query
+	// result is an earlier result of whoever asks; it goes with the query.
+	result *keptResult
 	// registered is a name that a CREATE EXTERNAL TABLE has given to a table:
 	// statements read the table in its place.
 	registered *dialect.Statement
@@ -123,7 +125,11 @@ func (r *relations) Relation(name string) *dialect.Relation {
 		}
 		return rel.registered.Table.Relation(&dialect.Relation{Name: base.name, Columns: base.columns, Virtual: base.virtual})
 	}
-	return &dialect.Relation{Name: rel.name, Columns: rel.columns, Virtual: rel.virtual}
+	columns := rel.columns
+	if rel.result != nil {
+		columns = rel.result.dialectColumns()
+	}
+	return &dialect.Relation{Name: rel.name, Columns: columns, Virtual: rel.virtual}
 }
 
 // Names implements dialect.Relations.

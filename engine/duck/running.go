@@ -27,10 +27,11 @@ type running struct {
 	rows       *rows
 	fetched    chan item // nil until the first batch is wanted
 	answer     *answer   // in place of rows
-	limits     engine.Limits
+	query      engine.Query
 	started    time.Time
 	counts     engine.Stats
 	closed     bool
+	watcher    watcher
 }
 
 // start guards, prepares and runs the statement on the snapshot. prefix is what
@@ -38,7 +39,7 @@ type running struct {
 func (r *running) start(l *local, known *relations, prefix string, params []any) error {
 	r.shift = len(prefix)
 	o := newOpening(r.ctx, l, r.connection, known)
-	o.params = params
+	o.params, o.window = params, r.query.Window
 	sql, err := o.read(r.statement, place{})
 	if err != nil {
 		return err
@@ -64,6 +65,9 @@ func (r *running) start(l *local, known *relations, prefix string, params []any)
 	if err := r.prepared.bind(params); err != nil {
 		return &refusal{offset: -1, message: err.Error()}
 	}
+	if err := r.watch(); err != nil {
+		return err
+	}
 	r.rows, err = r.prepared.run(r.ctx)
 	return err
 }
@@ -78,7 +82,7 @@ func (r *running) count(o *opening) error {
 		r.counts.Partitions += s.partitions
 		r.counts.PartitionsTotal += s.partitionsTotal
 	}
-	if limit := r.limits.Scan; limit > 0 && r.counts.Bytes > limit {
+	if limit := r.query.Limits.Scan; limit > 0 && r.counts.Bytes > limit {
 		return fmt.Errorf("%w: the statement would read %.1f MB in %d of %d files, allowed are %.1f MB: add a condition on region, date or eventtime",
 			engine.ErrLimit, float64(r.counts.Bytes)/1e6, r.counts.Files, r.counts.FilesTotal, float64(limit)/1e6)
 	}
@@ -96,8 +100,9 @@ func (r *running) schema() *arrow.Schema {
 // item is what the fetching goroutine has got: a batch, an error, or neither at
 // the end.
 type item struct {
-	batch arrow.RecordBatch
-	err   error
+	batch  arrow.RecordBatch
+	err    error
+	broken *crash
 }
 
 // fetchAhead is how many batches DuckDB may be ahead of the reader. It works
@@ -110,9 +115,10 @@ func (r *running) fetch() {
 	go func() {
 		defer close(r.fetched)
 		for r.ctx.Err() == nil {
-			batch, err := r.rows.next()
-			r.fetched <- item{batch, err}
-			if batch == nil || err != nil {
+			var i item
+			i.broken = caught(func() { i.batch, i.err = r.rows.next() })
+			r.fetched <- i
+			if i.batch == nil || i.err != nil {
 				return
 			}
 		}
@@ -131,11 +137,13 @@ func (r *running) next() (arrow.RecordBatch, error) {
 	}
 	select {
 	case i := <-r.fetched:
+		i.broken.again()
 		return i.batch, i.err
 	case <-r.ctx.Done():
 	}
 	select {
 	case i := <-r.fetched:
+		i.broken.again()
 		return i.batch, i.err
 	case <-time.After(grace):
 		return nil, r.ctx.Err()
@@ -173,7 +181,7 @@ func (r *running) batches() iter.Seq2[arrow.RecordBatch, error] {
 
 // deliver yields a batch, cut at the limit of rows, and reports whether to go on.
 func (r *running) deliver(batch arrow.RecordBatch, bytes *int64, yield func(arrow.RecordBatch, error) bool) bool {
-	if left := r.limits.Rows - r.counts.Rows; r.limits.Rows > 0 && batch.NumRows() > left {
+	if left := r.query.Limits.Rows - r.counts.Rows; r.query.Limits.Rows > 0 && batch.NumRows() > left {
 		if left > 0 {
 			cut := batch.NewSlice(0, left)
 			defer cut.Release()
@@ -182,14 +190,14 @@ func (r *running) deliver(batch arrow.RecordBatch, bytes *int64, yield func(arro
 				return false
 			}
 		}
-		yield(nil, fmt.Errorf("%w: %d rows", engine.ErrLimit, r.limits.Rows))
+		yield(nil, fmt.Errorf("%w: %d rows", engine.ErrLimit, r.query.Limits.Rows))
 		return false
 	}
 	for _, column := range batch.Columns() {
 		*bytes += int64(column.Data().SizeInBytes())
 	}
-	if r.limits.Bytes > 0 && *bytes > r.limits.Bytes {
-		yield(nil, fmt.Errorf("%w: %d bytes of result", engine.ErrLimit, r.limits.Bytes))
+	if r.query.Limits.Bytes > 0 && *bytes > r.query.Limits.Bytes {
+		yield(nil, fmt.Errorf("%w: %d bytes of result", engine.ErrLimit, r.query.Limits.Bytes))
 		return false
 	}
 	r.counts.Rows += batch.NumRows()
@@ -215,8 +223,10 @@ func (r *running) close() {
 	}
 	r.unhook()
 	r.cancel()
+	r.watcher.end()
 	r.connection.interrupt()
 	r.local.finish(r.free)
+	r.local.unfinished.Add(-1)
 }
 
 func (r *running) free() {

@@ -76,6 +76,19 @@ func unless(column string, members ...string) string {
 // What no column can hold is merged over it; that a member is there and null,
 // which is most of it, is only written behind.
 func recordJSON() string {
+	object := recordObject(func(column string) string { return column })
+	// A value of another type may stand in such a column as plain text; what it is
+	// comes from unmodeled.
+	careful := recordObject(func(column string) string {
+		return "CASE WHEN json_valid(" + column + ") THEN " + column + " ELSE CAST(json_quote(" + column + ") AS VARCHAR) END"
+	})
+	return `CASE WHEN unmodeled IS NULL THEN ` + object + `
+		WHEN regexp_full_match(unmodeled, '\{("[A-Za-z0-9]+":null,?)+\}') THEN ` + strings.TrimSuffix(object, " || '}')") + ` || ',' || substr(unmodeled, 2))
+		ELSE merge_record(` + careful + `, unmodeled) END`
+}
+
+// recordObject is a record of its columns. literal writes those that hold JSON.
+func recordObject(literal func(column string) string) string {
 	const identity, session = "useridentity.", "useridentity.sessioncontext."
 	issuer := unless(session+"sessionissuer", texts(session+"sessionissuer.", "type", `"type"`, "principalId", "principalid", "arn", "arn", "accountId", "accountid", "userName", "username")...)
 	federation := unless(session+"webidfederationdata", append(texts(session+"webidfederationdata.", "federatedProvider", "federatedprovider"),
@@ -86,27 +99,24 @@ func recordJSON() string {
 	user := slices.Concat(texts(identity, "type", `"type"`, "principalId", "principalid", "arn", "arn", "accountId", "accountid", "invokedBy", "invokedby",
 		"accessKeyId", "accesskeyid", "userName", "username"), texts("", "identityProvider", "identityprovider", "credentialId", "credentialid"),
 		[]string{"onBehalfOf", unless(identity+"onbehalfof", texts(identity+"onbehalfof.", "userId", "userid", "identityStoreArn", "identitystorearn")...),
-			"inScopeOf", "inscopeof", "sessionContext", unless("coalesce(CAST("+identity+"sessioncontext AS VARCHAR), sourceidentity)", context...)})
+			"inScopeOf", literal("inscopeof"), "sessionContext", unless("coalesce(CAST("+identity+"sessioncontext AS VARCHAR), sourceidentity)", context...)})
 	resource := jsonObject(texts("r.", "accountId", "accountid", "type", `"type"`, "ARN", "arn")...)
 	record := slices.Concat(texts("", "eventVersion", "eventversion"), []string{"userIdentity", unless("useridentity", user...)},
 		texts("", "eventTime", "eventtime", "eventSource", "eventsource", "eventName", "eventname", "awsRegion", "awsregion", "sourceIPAddress", "sourceipaddress",
 			"userAgent", "useragent", "errorCode", "errorcode", "errorMessage", "errormessage"),
-		[]string{"requestParameters", "requestparameters", "responseElements", "responseelements", "additionalEventData", "additionaleventdata"},
+		[]string{"requestParameters", literal("requestparameters"), "responseElements", literal("responseelements"), "additionalEventData", literal("additionaleventdata")},
 		texts("", "requestID", "requestid", "eventID", "eventid"),
-		[]string{"readOnly", "readonly", "resources", "'[' || array_to_string(list_transform(resources, r -> " + resource + "), ',') || ']'"},
-		texts("", "eventType", "eventtype", "apiVersion", "apiversion"), []string{"managementEvent", "managementevent"},
+		[]string{"readOnly", literal("readonly"), "resources", "'[' || array_to_string(list_transform(resources, r -> " + resource + "), ',') || ']'"},
+		texts("", "eventType", "eventtype", "apiVersion", "apiversion"), []string{"managementEvent", literal("managementevent")},
 		texts("", "recipientAccountId", "recipientaccountid", "sharedEventID", "sharedeventid", "vpcEndpointId", "vpcendpointid",
 			"vpcEndpointAccountId", "vpcendpointaccountid", "eventCategory", "eventcategory"),
-		[]string{"serviceEventDetails", "serviceeventdetails",
+		[]string{"serviceEventDetails", literal("serviceeventdetails"),
 			"addendum", unless("addendum", texts("addendum.", "reason", "reason", "updatedFields", "updatedfields", "originalRequestID", "originalrequestid", "originalEventID", "originaleventid")...),
-			"edgeDeviceDetails", "edgedevicedetails", "insightDetails", "insightdetails", "eventContext", "eventcontext",
+			"edgeDeviceDetails", literal("edgedevicedetails"), "insightDetails", literal("insightdetails"), "eventContext", literal("eventcontext"),
 			"tlsDetails", unless("tlsdetails", append(texts("tlsdetails.", "tlsVersion", "tlsversion", "cipherSuite", "ciphersuite",
 				"clientProvidedHostHeader", "clientprovidedhostheader"), texts("", "keyExchange", "tlskeyexchange")...)...)},
 		texts("", "sessionCredentialFromConsole", "sessioncredentialfromconsole"))
-	object := jsonObject(record...)
-	return `CASE WHEN unmodeled IS NULL THEN ` + object + `
-		WHEN regexp_full_match(unmodeled, '\{("[A-Za-z0-9]+":null,?)+\}') THEN ` + strings.TrimSuffix(object, " || '}')") + ` || ',' || substr(unmodeled, 2))
-		ELSE CAST(json_merge_patch(TRY_CAST(` + object + ` AS JSON), TRY_CAST(unmodeled AS JSON)) AS VARCHAR) END`
+	return jsonObject(record...)
 }
 
 var shapes = []shape{

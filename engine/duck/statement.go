@@ -103,10 +103,13 @@ func (s *statement) run(ctx context.Context) (*rows, error) {
 	if state == bindings.StateError {
 		return nil, readFailure(bindings.PendingError(pending))
 	}
+	interrupted := false
 	for {
-		// Starting a statement clears an earlier interrupt.
-		if err := ctx.Err(); err != nil {
-			return nil, err
+		// Starting a statement clears an earlier interrupt. One that was started
+		// is not left before DuckDB has ended it: its other threads work on.
+		if ctx.Err() != nil && !interrupted {
+			interrupted = true
+			s.connection.interrupt()
 		}
 		switch state := bindings.PendingExecuteTask(pending); {
 		case state == bindings.PendingStateError:

@@ -15,8 +15,8 @@ import (
 )
 
 // run does what the statement asks for.
-func (l *local) run(r *running, known *relations, q engine.Query) error {
-	s := r.statement
+func (l *local) run(r *running, known *relations) error {
+	s, q := r.statement, r.query
 	switch s.Kind {
 	case dialect.Query:
 		return r.start(l, known, "", q.Params)
@@ -27,7 +27,7 @@ func (l *local) run(r *running, known *relations, q engine.Query) error {
 	case dialect.Execute:
 		return l.execute(r, known)
 	case dialect.Unload:
-		return l.unloadResult(r, known, q.Params)
+		return l.unloadResult(r, known)
 	}
 	if len(q.Params) > 0 {
 		return &refusal{offset: -1, message: "this statement takes no parameters"}
@@ -224,7 +224,7 @@ func showPartitions(ctx context.Context, name string, known *relations) (*answer
 
 func (l *local) showCreateTable(ctx context.Context, name string, known *relations) (*answer, error) {
 	rel := known.byName[name]
-	if rel == nil || rel.isView() || rel.list != nil {
+	if rel == nil || rel.table == nil && rel.registered == nil {
 		return nil, known.notA("table", name)
 	}
 	a := newAnswer("createtab_stmt")
@@ -270,7 +270,7 @@ func (l *local) createView(ctx context.Context, s *dialect.Statement, known *rel
 	if err != nil {
 		return nil, err
 	}
-	columns, err := l.resultColumns(ctx, known, s)
+	columns, err := l.resultColumns(ctx, known, s, s.Name)
 	if err != nil {
 		return nil, err
 	}

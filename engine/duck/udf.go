@@ -8,6 +8,7 @@ void trailqlIPAddress(void *, void *, void *);
 void trailqlIPPrefix(void *, void *, void *);
 void trailqlIPPrefixOf(void *, void *, void *);
 void trailqlIPKey(void *, void *, void *);
+void trailqlMergeRecord(void *, void *, void *);
 */
 import "C"
 
@@ -20,7 +21,8 @@ import (
 )
 
 // addFunctions gives the database the functions of network.go, under the names
-// that translations call. They are there for all connections.
+// that translations call, and that of recordjson.go. They are there for all
+// connections.
 func (c *connection) addFunctions() error {
 	text, long, truth, blob := bindings.TypeVarchar, bindings.TypeBigInt, bindings.TypeBoolean, bindings.TypeBlob
 	for _, f := range []struct {
@@ -34,6 +36,7 @@ func (c *connection) addFunctions() error {
 		{"trino_ip_prefix", []bindings.Type{text}, text, C.trailqlIPPrefix},
 		{"trino_ip_prefix_of", []bindings.Type{text, long}, text, C.trailqlIPPrefixOf},
 		{"trino_ip_key", []bindings.Type{text}, blob, C.trailqlIPKey},
+		{"merge_record", []bindings.Type{text, text}, text, C.trailqlMergeRecord},
 	} {
 		if err := c.addFunction(f.name, f.takes, f.gives, f.callback); err != nil {
 			return err
@@ -159,6 +162,17 @@ func trailqlIPKey(info, input, output unsafe.Pointer) {
 	v.each(func(row int, s string) error {
 		key, err := addressKey(s)
 		bindings.VectorAssignStringElementLen(v.out, bindings.IdxT(row), key)
+		return err
+	})
+}
+
+//export trailqlMergeRecord
+func trailqlMergeRecord(info, input, output unsafe.Pointer) {
+	v := newInvocation(info, input, output)
+	unmodeled, _ := data[bindings.StringT](v, 1)
+	v.each(func(row int, columns string) error {
+		record, err := mergeRecord([]byte(columns), []byte(bindings.StringTData(&unmodeled[row])))
+		v.setText(row, string(record))
 		return err
 	})
 }

@@ -15,13 +15,18 @@ import (
 	"github.com/trailql/trailql/engine"
 )
 
-// realFolder is the folder's absolute path without symbolic links.
-func realFolder(name string) (string, error) {
+// realPath is the absolute path without symbolic links.
+func realPath(name string) (string, error) {
 	abs, err := filepath.Abs(name)
 	if err != nil {
 		return "", err
 	}
-	folder, err := filepath.EvalSymlinks(abs)
+	return filepath.EvalSymlinks(abs)
+}
+
+// realFolder is the real path of a folder.
+func realFolder(name string) (string, error) {
+	folder, err := realPath(name)
 	if err != nil {
 		return "", err
 	}
@@ -33,11 +38,11 @@ func realFolder(name string) (string, error) {
 
 // unloadResult writes the rows of UNLOAD's query as a new folder. It is whole or
 // not there.
-func (l *local) unloadResult(r *running, known *relations, params []any) (err error) {
+func (l *local) unloadResult(r *running, known *relations) (err error) {
 	if l.unload == "" {
 		return &refusal{kind: engine.ErrNotAllowed, offset: -1, message: "UNLOAD writes files", hint: "say with --unload-dir below which folder it may"}
 	}
-	if len(params) > 0 {
+	if len(r.query.Params) > 0 {
 		return &refusal{offset: -1, message: "UNLOAD takes no parameters"}
 	}
 	target, err := l.unloadTarget(r.statement.Location)
@@ -49,6 +54,7 @@ func (l *local) unloadResult(r *running, known *relations, params []any) (err er
 		return err
 	}
 	o := newOpening(r.ctx, l, r.connection, known)
+	o.window = r.query.Window
 	sql, err := o.read(r.statement, place{})
 	if err != nil {
 		return err
@@ -79,6 +85,9 @@ func (l *local) unloadResult(r *running, known *relations, params []any) (err er
 		out = filepath.Join(temp, "part-00000"+suffix)
 	} else {
 		options = append(options, "OVERWRITE_OR_IGNORE", "FILENAME_PATTERN 'part-{i}'")
+	}
+	if err := r.watch(); err != nil {
+		return err
 	}
 	before := "COPY ("
 	r.shift = len(before)

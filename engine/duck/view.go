@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/apache/iceberg-go"
 
 	"github.com/trailql/trailql/catalog"
+	"github.com/trailql/trailql/engine"
 )
 
 // quoteName writes a name for SQL.
@@ -18,6 +20,14 @@ func quoteName(name string) string { return `"` + strings.ReplaceAll(name, `"`, 
 // quoteText writes a text for SQL. It is for paths and settings, never for what
 // a log or a user says.
 func quoteText(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+
+func quoteTexts(all []string) []string {
+	quoted := make([]string, len(all))
+	for i, s := range all {
+		quoted[i] = quoteText(s)
+	}
+	return quoted
+}
 
 // escapeGlob makes DuckDB take a path literally.
 func escapeGlob(name string) string {
@@ -33,9 +43,35 @@ type view struct {
 	root      string
 	schema    *iceberg.Schema
 	partition []string
+	window    engine.Window
+}
+
+// timeColumn has the event time of a record. Tables without it have no records.
+const timeColumn = "eventtimestamp"
+
+func hasRecords(s *iceberg.Schema) bool {
+	f, ok := s.FindFieldByName(timeColumn)
+	_, isTime := f.Type.(iceberg.TimestampTzType)
+	return ok && isTime
 }
 
 func (v view) sql(files []catalog.DataFile) string {
+	if v.window.IsZero() || !hasRecords(v.schema) {
+		return v.all(files)
+	}
+	var within []string
+	for _, bound := range []struct {
+		operator string
+		at       time.Time
+	}{{" >= ", v.window.From}, {" < ", v.window.To}} {
+		if !bound.at.IsZero() {
+			within = append(within, quoteName(timeColumn)+bound.operator+"TIMESTAMPTZ "+quoteText(bound.at.UTC().Format(timeLayout)))
+		}
+	}
+	return "SELECT * FROM (" + v.all(files) + ") WHERE " + strings.Join(within, " AND ")
+}
+
+func (v view) all(files []catalog.DataFile) string {
 	if len(files) == 0 {
 		return v.selectNothing()
 	}

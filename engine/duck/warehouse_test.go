@@ -155,7 +155,12 @@ func open(t *testing.T, w *warehouse, o Options) engine.Engine {
 // rowsOf runs a query and writes its rows, one a line, columns joined by |.
 func rowsOf(t *testing.T, e engine.Engine, sql string, params ...any) ([]string, engine.Stats, error) {
 	t.Helper()
-	r, err := e.Query(t.Context(), engine.Query{SQL: sql, Params: params})
+	return answers(t, e, engine.Query{SQL: sql, Params: params})
+}
+
+func answers(t *testing.T, e engine.Engine, q engine.Query) ([]string, engine.Stats, error) {
+	t.Helper()
+	r, err := e.Query(t.Context(), q)
 	if err != nil {
 		return nil, engine.Stats{}, err
 	}

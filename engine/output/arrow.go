@@ -110,7 +110,7 @@ func (p plainSchema) of(batch arrow.RecordBatch) arrow.RecordBatch {
 func textArray(values arrow.Array) arrow.Array {
 	b := array.NewLargeStringBuilder(memory.DefaultAllocator)
 	defer b.Release()
-	isNull, text := nullsOf(values), textAppender(values)
+	isNull, text := nullsOf(values), textAppender(values, nil)
 	var value []byte
 	for i := range values.Len() {
 		if isNull(i) {

@@ -20,7 +20,7 @@ type csvWriter struct {
 }
 
 func newCSVWriter(w io.Writer, schema *arrow.Schema, o Options) *csvWriter {
-	c := &csvWriter{rowWriter: newRowWriter(w, schema), guard: newGuard(schema, o), o: o, end: "\n"}
+	c := &csvWriter{rowWriter: newRowWriter(w, schema, o.Location), guard: newGuard(schema, o), o: o, end: "\n"}
 	if o.CRLF {
 		c.end = "\r\n"
 	}
@@ -41,7 +41,7 @@ func newCSVWriter(w io.Writer, schema *arrow.Schema, o Options) *csvWriter {
 }
 
 func (c *csvWriter) Write(batch arrow.RecordBatch) error {
-	columns := textOf(batch)
+	columns := textOf(batch, c.zone)
 	first := c.summary.Rows + 1
 	return c.writeRows(batch, func(s *share, i int) {
 		for n, column := range columns {
@@ -159,7 +159,7 @@ type tsvWriter struct {
 }
 
 func newTSVWriter(w io.Writer, schema *arrow.Schema, o Options) *tsvWriter {
-	t := &tsvWriter{rowWriter: newRowWriter(w, schema), guard: newGuard(schema, o), terminal: o.Terminal}
+	t := &tsvWriter{rowWriter: newRowWriter(w, schema, o.Location), guard: newGuard(schema, o), terminal: o.Terminal}
 	if o.BOM {
 		t.pending = append(t.pending, byteOrderMark...)
 	}
@@ -173,7 +173,7 @@ func newTSVWriter(w io.Writer, schema *arrow.Schema, o Options) *tsvWriter {
 }
 
 func (t *tsvWriter) Write(batch arrow.RecordBatch) error {
-	columns := textOf(batch)
+	columns := textOf(batch, t.zone)
 	first := t.summary.Rows + 1
 	return t.writeRows(batch, func(s *share, i int) {
 		for n, column := range columns {

@@ -48,7 +48,7 @@ type htmlWriter struct {
 }
 
 func newHTMLWriter(w io.Writer, schema *arrow.Schema, o Options) (*htmlWriter, error) {
-	h := &htmlWriter{rowWriter: newRowWriter(w, schema)}
+	h := &htmlWriter{rowWriter: newRowWriter(w, schema, o.Location)}
 	h.null = `<td class="null">` + template.HTMLEscapeString(o.null()) + "</td>"
 	type heading struct {
 		Name, Type string
@@ -72,7 +72,7 @@ func newHTMLWriter(w io.Writer, schema *arrow.Schema, o Options) (*htmlWriter, e
 }
 
 func (h *htmlWriter) Write(batch arrow.RecordBatch) error {
-	columns := textOf(batch)
+	columns := textOf(batch, h.zone)
 	return h.writeRows(batch, func(s *share, i int) {
 		s.b = append(s.b, "<tr>"...)
 		for n, column := range columns {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"time"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -14,7 +15,8 @@ import (
 
 // jsonStyle says how values become JSON. The zero value is exact.
 type jsonStyle struct {
-	safeNumbers bool // as text what a double cannot hold
+	safeNumbers bool           // as text what a double cannot hold
+	zone        *time.Location // of times that have one; nil is UTC
 }
 
 // appendValue appends value i as JSON. Characters that would harm a terminal
@@ -40,7 +42,7 @@ func (s jsonStyle) valueAppender(values arrow.Array) func(b []byte, i int) []byt
 	case array.StringLike:
 		return func(b []byte, i int) []byte { return appendJSONText(b, a.Value(i)) }
 	case *array.Boolean, *array.Int8, *array.Int16, *array.Int32, *array.Uint8, *array.Uint16, *array.Uint32:
-		return textAppender(values)
+		return textAppender(values, s.zone)
 	case *array.Int64:
 		return s.numberAppender(values, func(i int) bool { return a.Value(i) > maxSafe || a.Value(i) < -maxSafe })
 	case *array.Uint64:
@@ -65,14 +67,14 @@ func (s jsonStyle) valueAppender(values arrow.Array) func(b []byte, i int) []byt
 	case array.ExtensionArray:
 		return s.valueAppender(a.Storage())
 	}
-	text := textAppender(values)
+	text := textAppender(values, s.zone)
 	return func(b []byte, i int) []byte { return appendJSONText(b, string(text(nil, i))) }
 }
 
 const maxSafe = 1 << 53
 
 func (s jsonStyle) numberAppender(values arrow.Array, large func(i int) bool) func(b []byte, i int) []byte {
-	text := textAppender(values)
+	text := textAppender(values, s.zone)
 	if !s.safeNumbers {
 		return text
 	}
@@ -134,7 +136,7 @@ func (s jsonStyle) structAppender(a *array.Struct) func(b []byte, i int) []byte 
 }
 
 func (s jsonStyle) mapAppender(a *array.Map) func(b []byte, i int) []byte {
-	key, item := textAppender(a.Keys()), s.appender(a.Items())
+	key, item := textAppender(a.Keys(), s.zone), s.appender(a.Items())
 	return func(b []byte, i int) []byte {
 		b = append(b, '{')
 		start, end := a.ValueOffsets(i)
@@ -227,7 +229,7 @@ type jsonWriter struct {
 }
 
 func newJSONWriter(w io.Writer, schema *arrow.Schema, o Options) *jsonWriter {
-	j := &jsonWriter{rowWriter: newRowWriter(w, schema), style: jsonStyle{safeNumbers: o.SafeNumbers}, array: o.Format == JSON}
+	j := &jsonWriter{rowWriter: newRowWriter(w, schema, o.Location), style: jsonStyle{safeNumbers: o.SafeNumbers, zone: o.Location}, array: o.Format == JSON}
 	names, renamed := uniqueNames(schema)
 	for i, name := range names {
 		lead := byte(',')

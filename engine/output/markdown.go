@@ -15,7 +15,7 @@ type markdownWriter struct {
 }
 
 func newMarkdownWriter(w io.Writer, schema *arrow.Schema, o Options) *markdownWriter {
-	m := &markdownWriter{rowWriter: newRowWriter(w, schema), null: string(appendMarkdown(nil, o.null()))}
+	m := &markdownWriter{rowWriter: newRowWriter(w, schema, o.Location), null: string(appendMarkdown(nil, o.null()))}
 	if m.null != "" {
 		m.null = "*" + m.null + "*"
 	}
@@ -36,7 +36,7 @@ func newMarkdownWriter(w io.Writer, schema *arrow.Schema, o Options) *markdownWr
 }
 
 func (m *markdownWriter) Write(batch arrow.RecordBatch) error {
-	columns := textOf(batch)
+	columns := textOf(batch, m.zone)
 	return m.writeRows(batch, func(s *share, i int) {
 		s.b = append(s.b, '|')
 		for _, column := range columns {

@@ -181,7 +181,7 @@ func randomBatches(schema *arrow.Schema, seed uint64) []arrow.RecordBatch {
 func textRows(batches []arrow.RecordBatch) [][]*string {
 	var rows [][]*string
 	for _, batch := range batches {
-		columns := textOf(batch)
+		columns := textOf(batch, nil)
 		for i := range int(batch.NumRows()) {
 			var row []*string
 			for _, c := range columns {

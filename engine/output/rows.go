@@ -4,6 +4,7 @@ import (
 	"io"
 	"runtime"
 	"sync"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 )
@@ -14,6 +15,7 @@ type rowWriter struct {
 	out     io.Writer
 	pending []byte // written in front of the next rows, or at the end
 	shares  []share
+	zone    *time.Location // of times that have one; nil is UTC
 	err     error
 	summary Summary
 }
@@ -29,8 +31,8 @@ type share struct {
 // smallestShare is in values: for fewer it does not pay to share them out.
 const smallestShare = 2048
 
-func newRowWriter(w io.Writer, schema *arrow.Schema) rowWriter {
-	r := rowWriter{out: w, shares: make([]share, runtime.GOMAXPROCS(0))}
+func newRowWriter(w io.Writer, schema *arrow.Schema, zone *time.Location) rowWriter {
+	r := rowWriter{out: w, zone: zone, shares: make([]share, runtime.GOMAXPROCS(0))}
 	r.summary.Columns = schema.NumFields()
 	return r
 }

@@ -18,6 +18,21 @@ const (
 	verticalRows = 20 // wide results of up to this many rows stand upright
 )
 
+// drawing is what tables are made of. Lines have a left, a middle and a right
+// corner.
+type drawing struct {
+	top, middle, bottom [3]string
+	across, down        string
+	more                string // rows that are left out
+	hidden              string // columns that are left out
+	cut                 string // the end of a text
+}
+
+var (
+	boxDrawing   = drawing{[3]string{"┌", "┬", "┐"}, [3]string{"├", "┼", "┤"}, [3]string{"└", "┴", "┘"}, "─", "│", "⋮", "…", "…"}
+	asciiDrawing = drawing{[3]string{"+", "+", "+"}, [3]string{"+", "+", "+"}, [3]string{"+", "+", "+"}, "-", "|", ":", "~", "..."}
+)
+
 // tableWriter holds the rows it will show until Close, as escaped text.
 type tableWriter struct {
 	out     io.Writer
@@ -27,6 +42,8 @@ type tableWriter struct {
 	spare   []cell
 	value   []byte
 	null    string
+	lines   *drawing
+	escape  func(string) string
 	summary Summary
 }
 
@@ -42,16 +59,20 @@ type cell struct {
 }
 
 func newTableWriter(w io.Writer, schema *arrow.Schema, o Options) *tableWriter {
-	t := &tableWriter{out: w, o: o, null: o.null()}
+	t := &tableWriter{out: w, o: o, lines: &boxDrawing, escape: Escape}
+	if o.ASCII {
+		t.lines, t.escape = &asciiDrawing, EscapeASCII
+	}
+	t.null = t.escape(o.null())
 	t.summary.Columns = schema.NumFields()
 	for _, f := range schema.Fields() {
-		t.columns = append(t.columns, boxColumn{name: Escape(f.Name), kind: Escape(o.sqlType(f)), number: isNumber(f.Type)})
+		t.columns = append(t.columns, boxColumn{name: t.escape(f.Name), kind: t.escape(o.sqlType(f)), number: isNumber(f.Type)})
 	}
 	return t
 }
 
 func (t *tableWriter) Write(batch arrow.RecordBatch) error {
-	columns := textOf(batch)
+	columns := textOf(batch, t.o.Location)
 	isTimestamp := make([]bool, len(columns))
 	for n, values := range batch.Columns() {
 		_, isTimestamp[n] = values.(*array.Timestamp)
@@ -101,23 +122,24 @@ func (t *tableWriter) cell(values column, i int, isTimestamp bool) cell {
 	if escaped != text {
 		t.summary.EscapedCells++
 	}
+	escaped = t.escape(escaped)
 	if t.o.Width > 0 && t.o.Format == Table { // no more of it can be shown
-		return cut(cell{text: escaped}, t.o.Width)
+		return t.cut(cell{text: escaped}, t.o.Width)
 	}
 	return cell{text: escaped}
 }
 
 // cut shortens a cell to a width, at the border of a character, with an ellipsis.
-func cut(c cell, width int) cell {
+func (t *tableWriter) cut(c cell, width int) cell {
 	if len(c.text) <= width || uniseg.StringWidth(c.text) <= width {
 		return c
 	}
 	end, used := 0, 0
-	for g := uniseg.NewGraphemes(c.text); g.Next() && used+g.Width() < width; {
+	for g := uniseg.NewGraphemes(c.text); g.Next() && used+g.Width() <= width-uniseg.StringWidth(t.lines.cut); {
 		used += g.Width()
 		_, end = g.Positions()
 	}
-	c.text, c.cut = c.text[:end]+"…", true
+	c.text, c.cut = c.text[:end]+t.lines.cut, true
 	return c
 }
 
@@ -152,7 +174,10 @@ func (t *tableWriter) hidesRowsAt(i int) bool {
 func (t *tableWriter) widths() []int {
 	widths := make([]int, len(t.columns))
 	for i, c := range t.columns {
-		widths[i] = max(uniseg.StringWidth(c.name), uniseg.StringWidth(c.kind), 1)
+		widths[i] = max(uniseg.StringWidth(c.name), 1)
+		if !t.o.NoTypes {
+			widths[i] = max(widths[i], uniseg.StringWidth(c.kind))
+		}
 	}
 	for _, row := range t.rows {
 		for i, c := range row {
@@ -251,12 +276,14 @@ func (t *tableWriter) writeBox(shown, widths []int) error {
 	p := &boxPrinter{tableWriter: t, shown: shown, widths: widths}
 	names, kinds, more := make([]cell, len(t.columns)), make([]cell, len(t.columns)), make([]cell, len(t.columns))
 	for i, c := range t.columns {
-		names[i], kinds[i], more[i] = cell{text: c.name}, cell{text: c.kind, null: true}, cell{text: "⋮", null: true}
+		names[i], kinds[i], more[i] = cell{text: c.name}, cell{text: c.kind, null: true}, cell{text: t.lines.more, null: true}
 	}
-	p.rule("┌", "┬", "┐")
+	p.rule(t.lines.top)
 	p.row(names)
-	p.row(kinds)
-	p.rule("├", "┼", "┤")
+	if !t.o.NoTypes {
+		p.row(kinds)
+	}
+	p.rule(t.lines.middle)
 	for i, row := range t.rows {
 		if t.hidesRowsAt(i) {
 			p.row(more)
@@ -266,36 +293,36 @@ func (t *tableWriter) writeBox(shown, widths []int) error {
 	if t.hidesRowsAt(len(t.rows)) {
 		p.row(more)
 	}
-	p.rule("└", "┴", "┘")
+	p.rule(t.lines.bottom)
 	_, err := p.buffer.WriteTo(t.out)
 	return err
 }
 
-func (p *boxPrinter) rule(left, middle, right string) {
+func (p *boxPrinter) rule(corners [3]string) {
 	for i, n := range p.shown {
 		if i == 0 {
-			p.buffer.WriteString(left)
+			p.buffer.WriteString(corners[0])
 		} else {
-			p.buffer.WriteString(middle)
+			p.buffer.WriteString(corners[1])
 		}
 		width := 1
 		if n != hiddenColumns {
 			width = p.widths[n]
 		}
-		p.buffer.WriteString(strings.Repeat("─", width+2))
+		p.buffer.WriteString(strings.Repeat(p.lines.across, width+2))
 	}
-	p.buffer.WriteString(right + "\n")
+	p.buffer.WriteString(corners[2] + "\n")
 }
 
 // row prints a line and returns how many of its cells were cut.
 func (p *boxPrinter) row(cells []cell) (cuts int64) {
 	for _, n := range p.shown {
-		p.buffer.WriteString("│ ")
+		p.buffer.WriteString(p.lines.down + " ")
 		if n == hiddenColumns {
-			p.buffer.WriteString("… ")
+			p.buffer.WriteString(p.lines.hidden + " ")
 			continue
 		}
-		c := cut(cells[n], p.widths[n])
+		c := p.cut(cells[n], p.widths[n])
 		if c.cut {
 			cuts++
 		}
@@ -309,7 +336,7 @@ func (p *boxPrinter) row(cells []cell) (cuts int64) {
 		}
 		p.buffer.WriteString(" ")
 	}
-	p.buffer.WriteString("│\n")
+	p.buffer.WriteString(p.lines.down + "\n")
 	return cuts
 }
 
@@ -321,14 +348,14 @@ func (t *tableWriter) dim(c cell) string {
 	return c.text
 }
 
-// lines is a value in lines of this width, 0 for any: whole where the user asked
+// wrapped is a value in lines of this width, 0 for any: whole where the user asked
 // for this form, else what fits into one line.
-func (t *tableWriter) lines(c cell, width int) []cell {
+func (t *tableWriter) wrapped(c cell, width int) []cell {
 	if width == 0 {
 		return []cell{c}
 	}
 	if t.o.Format == Table {
-		if c = cut(c, width); c.cut {
+		if c = t.cut(c, width); c.cut {
 			t.summary.CutCells++
 		}
 		return []cell{c}
@@ -365,21 +392,21 @@ func (t *tableWriter) writeUpright() error {
 			number += t.summary.Rows - int64(len(t.rows))
 		}
 		if t.hidesRowsAt(i) {
-			buffer.WriteString("⋮\n")
+			buffer.WriteString(t.lines.more + "\n")
 		}
 		title := recordTitle(number)
-		title += strings.Repeat("─", max(0, names+1-len(title)))
-		fmt.Fprintf(&buffer, "%s┬%s\n", title, strings.Repeat("─", max(0, width-uniseg.StringWidth(title)-1)))
+		title += strings.Repeat(t.lines.across, max(0, names+1-len(title)))
+		fmt.Fprintf(&buffer, "%s%s%s\n", title, t.lines.top[1], strings.Repeat(t.lines.across, max(0, width-uniseg.StringWidth(title)-1)))
 		for j, column := range t.columns {
-			name := cut(cell{text: column.name}, names).text
-			for _, value := range t.lines(row[j], values) {
-				fmt.Fprintf(&buffer, "%s%s │ %s\n", name, strings.Repeat(" ", names-uniseg.StringWidth(name)), t.dim(value))
+			name := t.cut(cell{text: column.name}, names).text
+			for _, value := range t.wrapped(row[j], values) {
+				fmt.Fprintf(&buffer, "%s%s %s %s\n", name, strings.Repeat(" ", names-uniseg.StringWidth(name)), t.lines.down, t.dim(value))
 				name = ""
 			}
 		}
 	}
 	if t.hidesRowsAt(len(t.rows)) {
-		buffer.WriteString("⋮\n")
+		buffer.WriteString(t.lines.more + "\n")
 	}
 	_, err := buffer.WriteTo(t.out)
 	return err

@@ -50,6 +50,28 @@ func Escape(s string) string {
 	return b.String()
 }
 
+// EscapeASCII is Escape for terminals that show nothing but ASCII: control
+// characters become ^[, and other characters are spelled out as \u{e9}.
+func EscapeASCII(s string) string {
+	if isPlain(s) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range Escape(s) {
+		switch {
+		case r >= '␀' && r < '␀'+0x20:
+			b.WriteString("^" + string('@'+r-'␀'))
+		case r == '␡':
+			b.WriteString("^?")
+		case r >= 0x7f:
+			fmt.Fprintf(&b, `\u{%x}`, r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
 // isPlain: printable ASCII, which is nearly everything.
 func isPlain(s string) bool {
 	for i := range len(s) {

@@ -20,10 +20,11 @@ type column struct {
 }
 
 // textOf prepares the columns of a batch to be written as text without quotes.
-func textOf(batch arrow.RecordBatch) []column {
+// Times with a time zone are those of zone; nil is UTC.
+func textOf(batch arrow.RecordBatch, zone *time.Location) []column {
 	columns := make([]column, batch.NumCols())
 	for n, values := range batch.Columns() {
-		columns[n] = column{nullsOf(values), textAppender(values)}
+		columns[n] = column{nullsOf(values), textAppender(values, zone)}
 	}
 	return columns
 }
@@ -42,9 +43,9 @@ func nullsOf(values arrow.Array) func(i int) bool {
 func isNull(values arrow.Array, i int) bool { return nullsOf(values)(i) }
 
 // appendText appends value i, which is not NULL, as text without quotes.
-func appendText(b []byte, values arrow.Array, i int) []byte { return textAppender(values)(b, i) }
+func appendText(b []byte, values arrow.Array, i int) []byte { return textAppender(values, nil)(b, i) }
 
-func textAppender(values arrow.Array) func(b []byte, i int) []byte {
+func textAppender(values arrow.Array, zone *time.Location) func(b []byte, i int) []byte {
 	switch a := values.(type) {
 	case array.StringLike:
 		return func(b []byte, i int) []byte { return append(b, a.Value(i)...) }
@@ -83,17 +84,17 @@ func textAppender(values arrow.Array) func(b []byte, i int) []byte {
 	case *array.FixedSizeBinary:
 		return binaryAppender(a)
 	case *array.Dictionary:
-		entry := textAppender(a.Dictionary())
+		entry := textAppender(a.Dictionary(), zone)
 		return func(b []byte, i int) []byte { return entry(b, a.GetValueIndex(i)) }
 	case array.Union:
-		return unionAppender(a, textAppender)
+		return unionAppender(a, func(member arrow.Array) func(b []byte, i int) []byte { return textAppender(member, zone) })
 	case array.ExtensionArray:
-		return textAppender(a.Storage())
+		return textAppender(a.Storage(), zone)
 	case array.ListLike, *array.Struct:
-		return jsonStyle{}.valueAppender(a)
+		return jsonStyle{zone: zone}.valueAppender(a)
 	}
 	if isTime(values) {
-		return func(b []byte, i int) []byte { return appendTime(b, values, i) }
+		return func(b []byte, i int) []byte { return appendTime(b, values, i, zone) }
 	}
 	return func(b []byte, i int) []byte { return append(b, values.ValueStr(i)...) }
 }
@@ -188,7 +189,7 @@ func isTime(values arrow.Array) bool {
 }
 
 // appendTime writes the types of isTime.
-func appendTime(b []byte, values arrow.Array, i int) []byte {
+func appendTime(b []byte, values arrow.Array, i int, zone *time.Location) []byte {
 	switch a := values.(type) {
 	case *array.Date32:
 		if text, ok := infinity(int64(a.Value(i)), math.MaxInt32); ok {
@@ -198,7 +199,7 @@ func appendTime(b []byte, values arrow.Array, i int) []byte {
 	case *array.Date64:
 		return appendDate(b, time.UnixMilli(int64(a.Value(i))).UTC())
 	case *array.Timestamp:
-		return appendTimestamp(b, int64(a.Value(i)), a.DataType().(*arrow.TimestampType))
+		return appendTimestamp(b, int64(a.Value(i)), a.DataType().(*arrow.TimestampType), zone)
 	case *array.Time32:
 		return appendClock(b, int64(a.Value(i)), a.DataType().(*arrow.Time32Type).Unit)
 	case *array.Time64:
@@ -211,7 +212,7 @@ func appendTime(b []byte, values arrow.Array, i int) []byte {
 
 func appendDate(b []byte, t time.Time) []byte { return t.AppendFormat(b, time.DateOnly) }
 
-func appendTimestamp(b []byte, value int64, t *arrow.TimestampType) []byte {
+func appendTimestamp(b []byte, value int64, t *arrow.TimestampType, zone *time.Location) []byte {
 	if text, ok := infinity(value, math.MaxInt64); ok {
 		return append(b, text...)
 	}
@@ -226,11 +227,14 @@ func appendTimestamp(b []byte, value int64, t *arrow.TimestampType) []byte {
 	default:
 		at = time.Unix(0, value)
 	}
-	b = at.UTC().AppendFormat(b, "2006-01-02T15:04:05.999999999")
-	if t.TimeZone != "" {
-		b = append(b, 'Z')
+	const layout = "2006-01-02T15:04:05.999999999"
+	switch {
+	case t.TimeZone == "":
+		return at.UTC().AppendFormat(b, layout)
+	case zone == nil:
+		zone = time.UTC
 	}
-	return b
+	return at.In(zone).AppendFormat(b, layout+"Z07:00")
 }
 
 // infinity: DuckDB has times before and after all others.

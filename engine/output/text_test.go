@@ -3,7 +3,9 @@ package output
 import (
 	"math"
 	"math/big"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -105,5 +107,120 @@ func TestNestedText(t *testing.T) {
 	// A slice has offsets into the children.
 	if got := string(appendText(nil, batch.NewSlice(1, 2).Column(0), 0)); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestLocation(t *testing.T) {
+	builder := array.NewRecordBuilder(memory.DefaultAllocator, arrow.NewSchema([]arrow.Field{
+		{Name: "zoned", Type: &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"}, Nullable: true},
+		{Name: "plain", Type: &arrow.TimestampType{Unit: arrow.Microsecond}},
+		{Name: "nested", Type: arrow.StructOf(arrow.Field{Name: "at", Type: &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"}})},
+	}, nil))
+	defer builder.Release()
+	at := arrow.Timestamp(time.Date(2026, 10, 25, 0, 30, 0, 500_000_000, time.UTC).UnixMicro())
+	builder.Field(0).(*array.TimestampBuilder).Append(at)
+	builder.Field(1).(*array.TimestampBuilder).Append(at)
+	builder.Field(2).(*array.StructBuilder).Append(true)
+	builder.Field(2).(*array.StructBuilder).FieldBuilder(0).(*array.TimestampBuilder).Append(at)
+	batch := builder.NewRecordBatch()
+	defer batch.Release()
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Skip(err)
+	}
+	for _, tt := range []struct {
+		format Format
+		zone   *time.Location
+		want   string
+	}{
+		{CSV, nil, `2026-10-25T00:30:00.5Z,2026-10-25T00:30:00.5,"{""at"":""2026-10-25T00:30:00.5Z""}"` + "\n"},
+		{CSV, time.UTC, `2026-10-25T00:30:00.5Z,2026-10-25T00:30:00.5,"{""at"":""2026-10-25T00:30:00.5Z""}"` + "\n"},
+		{CSV, berlin, `2026-10-25T02:30:00.5+02:00,2026-10-25T00:30:00.5,"{""at"":""2026-10-25T02:30:00.5+02:00""}"` + "\n"},
+		{JSONLines, berlin, `{"zoned":"2026-10-25T02:30:00.5+02:00","plain":"2026-10-25T00:30:00.5","nested":{"at":"2026-10-25T02:30:00.5+02:00"}}` + "\n"},
+		{TSV, berlin, "2026-10-25T02:30:00.5+02:00\t2026-10-25T00:30:00.5\t{\"at\":\"2026-10-25T02:30:00.5+02:00\"}\n"},
+		{Vertical, berlin, "-[ RECORD 1 ]┬──────────────────────────\nzoned        │ 2026-10-25 02:30:00.5+02:00\n" +
+			"plain        │ 2026-10-25 00:30:00.5\nnested       │ {\"at\":\"2026-10-25T02:30:00.5+02:00\"}\n"},
+	} {
+		var b strings.Builder
+		w, err := New(&b, batch.Schema(), Options{Format: tt.format, NoHeader: true, Location: tt.zone})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Write(batch); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if b.String() != tt.want {
+			t.Errorf("%s in %v:\n%s\nwant\n%s", tt.format, tt.zone, &b, tt.want)
+		}
+	}
+}
+
+// TestASCII: nothing else is left, and tables are as wide as before.
+func TestASCII(t *testing.T) {
+	schema := arrow.NewSchema([]arrow.Field{{Name: "né", Type: arrow.BinaryTypes.String}, {Name: "n", Type: arrow.PrimitiveTypes.Int64, Nullable: true}}, nil)
+	builder := array.NewRecordBuilder(memory.DefaultAllocator, schema)
+	defer builder.Release()
+	for i, s := range []string{"a\x1b]52;c;\a", "日本語", strings.Repeat("x", 40), "end"} {
+		builder.Field(0).(*array.StringBuilder).Append(s)
+		builder.Field(1).(*array.Int64Builder).Append(int64(i))
+	}
+	batch := builder.NewRecordBatch()
+	defer batch.Release()
+	for _, format := range []Format{Table, Vertical} {
+		for _, width := range []int{0, 30} {
+			var b strings.Builder
+			null := "∅"
+			w, err := New(&b, schema, Options{Format: format, Width: width, MaxRows: 3, ASCII: true, Null: &null})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Write(batch); err != nil {
+				t.Fatal(err)
+			}
+			summary, err := w.Close()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if summary.EscapedCells != 1 {
+				t.Errorf("%d cells escaped, want 1", summary.EscapedCells)
+			}
+			for line := range strings.Lines(b.String()) {
+				if strings.ContainsFunc(strings.TrimSuffix(line, "\n"), func(r rune) bool { return r < 0x20 || r >= 0x7f }) {
+					t.Errorf("%s: not ASCII: %q", format, line)
+				}
+				if width > 0 && len(line) > width+1 {
+					t.Errorf("%s: wider than %d: %q", format, width, line)
+				}
+			}
+			if !strings.Contains(b.String(), `a^[]52;c;^G`) {
+				t.Errorf("%s: %s", format, &b)
+			}
+		}
+	}
+}
+
+func TestNoTypes(t *testing.T) {
+	schema := arrow.NewSchema([]arrow.Field{{Name: "n", Type: arrow.PrimitiveTypes.Int64}}, nil)
+	builder := array.NewRecordBuilder(memory.DefaultAllocator, schema)
+	defer builder.Release()
+	builder.Field(0).(*array.Int64Builder).Append(7)
+	batch := builder.NewRecordBatch()
+	defer batch.Release()
+	var b strings.Builder
+	w, err := New(&b, schema, Options{Format: Table, NoTypes: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Write(batch); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if want := "┌───┐\n│ n │\n├───┤\n│ 7 │\n└───┘\n"; b.String() != want {
+		t.Errorf("%s", &b)
 	}
 }

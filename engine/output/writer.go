@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 )
@@ -28,6 +29,11 @@ type Options struct {
 	// TypeKey is the metadata key of a field under which its SQL type stands:
 	// shown in the box, and "json" columns are not text in JSON.
 	TypeKey string
+	// Location is the time zone in which text formats write times that have one;
+	// nil is UTC.
+	Location *time.Location
+	NoTypes  bool // a box has no types below its names
+	ASCII    bool // tables are drawn, and their values spelled, in ASCII
 }
 
 // Summary says what was written.

@@ -109,7 +109,7 @@ func newXLSXWriter(w io.Writer, schema *arrow.Schema) (*xlsxWriter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start workbook: %w", x.w.or(err))
 	}
-	x.rowWriter = newRowWriter(sheet, schema)
+	x.rowWriter = newRowWriter(sheet, schema, nil)
 	x.pending = append(append(x.pending, sheetHead...), `<row r="1">`...)
 	for i, f := range schema.Fields() {
 		x.names = append(x.names, f.Name)
@@ -175,7 +175,7 @@ func columnLetters(i int) string {
 type cellAppender func(b []byte, letters string, row int64, i int) ([]byte, error)
 
 func newCellAppender(values arrow.Array) cellAppender {
-	text := textAppender(values)
+	text := textAppender(values, nil)
 	asText := func(b []byte, letters string, row int64, i int) ([]byte, error) {
 		b = appendTextStart(b, letters, row, styleText)
 		start := len(b)
