@@ -33,6 +33,7 @@ var allowedImports = map[string][]string{
 	"engine/output":       {},
 	"engine/quantity":     {},
 	"cmd/trailql":         {"catalog", "convert", "convert/cloudtrail", "engine", "engine/dialect", "engine/duck", "engine/output"},
+	"repl":                {"engine", "engine/dialect", "engine/output", "engine/quantity", "repl/complete", "repl/history"},
 	"repl/complete":       {"engine/dialect"},
 	"repl/editor":         {"engine/output"},
 	"repl/history":        {},

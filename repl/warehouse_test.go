@@ -1,0 +1,482 @@
+//go:build cgo && duckdb_arrow
+
+package repl
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/trailql/trailql/catalog"
+	"github.com/trailql/trailql/convert"
+	"github.com/trailql/trailql/engine"
+	"github.com/trailql/trailql/engine/duck"
+)
+
+const (
+	sampleArchive = "../testdata/sample"
+	sharedRecords = "../../shared/data/records"
+)
+
+// warehouse is an engine, and the folder that it reads earlier results from.
+type warehouse struct {
+	engine.Engine
+	results string
+}
+
+// warehouseOf makes a warehouse of these sources.
+func warehouseOf(t testing.TB, sources ...string) warehouse {
+	t.Helper()
+	c, err := catalog.Create(t.Context(), filepath.Join(t.TempDir(), "warehouse"), catalog.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	if _, err := convert.Run(t.Context(), convert.Options{Catalog: c, Sources: sources}); err != nil {
+		t.Fatal(err)
+	}
+	results := t.TempDir()
+	e, err := duck.Open(t.Context(), duck.Options{Catalog: c, TempDir: t.TempDir(), ResultDir: results})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return warehouse{e, results}
+}
+
+// run is what a session on a screen of so many columns answers to an input.
+func run(t *testing.T, w warehouse, columns int, inputs ...string) string {
+	t.Helper()
+	var screen recorder
+	o := testOptions(t, w.Engine, &screen)
+	o.ResultDir = w.results
+	o.Screen.Size = func() (int, int) { return columns, 24 }
+	o.Settings = map[string]string{"pager": "off"}
+	s := newTestSession(t, o)
+	for _, in := range inputs {
+		if err := s.Execute(t.Context(), in); err != nil {
+			s.reportError(err)
+		}
+	}
+	text := screen.String()
+	checkHarmless(t, text)
+	return text
+}
+
+// squeezed has one space for many: how wide a column is does not matter here.
+func squeezed(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+// TestWarehouse runs the scripts in testdata/warehouse on testdata/sample.
+func TestWarehouse(t *testing.T) {
+	scripts, err := filepath.Glob("testdata/warehouse/*.session")
+	if err != nil || len(scripts) == 0 {
+		t.Fatalf("no scripts: %v", err)
+	}
+	e := warehouseOf(t, sampleArchive)
+	for _, name := range scripts {
+		t.Run(strings.TrimSuffix(filepath.Base(name), ".session"), func(t *testing.T) {
+			archive, err := txtar.ParseFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(archive.Files) != 2 || archive.Files[0].Name != "in" || archive.Files[1].Name != "out" {
+				t.Fatal("a script has the parts in and out")
+			}
+			var got strings.Builder
+			for line := range strings.Lines(string(archive.Files[0].Data)) {
+				fmt.Fprintf(&got, "trailql> %s%s", line, run(t, e, 100, line))
+			}
+			if *update {
+				archive.Files[1].Data = []byte(got.String())
+				if err := os.WriteFile(name, txtar.Format(archive), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if diff := cmp.Diff(string(archive.Files[1].Data), got.String()); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+// record is a CloudTrail record of a test.
+type record map[string]any
+
+// event is a call by somebody, with the fields that differ.
+func event(id, at, source, name string, by record, more record) record {
+	r := record{
+		"eventVersion": "1.08", "eventID": id, "eventTime": at, "eventSource": source, "eventName": name, "awsRegion": "eu-west-1",
+		"sourceIPAddress": "198.51.100.7", "userAgent": "aws-cli", "eventType": "AwsApiCall", "recipientAccountId": "111122223333", "userIdentity": by,
+	}
+	for k, v := range more {
+		r[k] = v
+	}
+	return r
+}
+
+func user(name, key string) record {
+	return record{"type": "IAMUser", "arn": "arn:aws:iam::111122223333:user/" + name, "accountId": "111122223333", "accessKeyId": key, "userName": name}
+}
+
+func role(name, session, key string) record {
+	return record{"type": "AssumedRole", "arn": "arn:aws:sts::111122223333:assumed-role/" + name + "/" + session, "accountId": "111122223333", "accessKeyId": key,
+		"sessionContext": record{"attributes": record{"creationDate": "2026-01-02T10:00:00Z", "mfaAuthenticated": "false"}}}
+}
+
+// assumes is the event that made a key.
+func assumes(id, at string, by record, name, key string) record {
+	return event(id, at, "sts.amazonaws.com", "AssumeRole", by, record{"responseElements": record{
+		"credentials":     record{"accessKeyId": key, "expiration": "…"},
+		"assumedRoleUser": record{"arn": "arn:aws:sts::111122223333:assumed-role/" + name + "/s"},
+	}})
+}
+
+// archiveOf writes records as a log file, and returns its folder.
+func archiveOf(t *testing.T, records ...record) string {
+	t.Helper()
+	text, err := json.Marshal(map[string]any{"Records": records})
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "log.json"), text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return folder
+}
+
+const (
+	userKey   = "AKIAIOSFODNN7EXAMPLE"
+	firstKey  = "ASIAFIRST00000000000"
+	secondKey = "ASIASECOND0000000000"
+	thirdKey  = "ASIATHIRD00000000000"
+	forgedKey = "ASIAFORGED0000000000"
+)
+
+func TestSessionChain(t *testing.T) {
+	e := warehouseOf(t, archiveOf(t,
+		assumes("e1", "2026-01-02T10:00:00Z", user("eve", userKey), "build", firstKey),
+		assumes("e2", "2026-01-02T10:05:00Z", role("build", "s", firstKey), "deploy", secondKey),
+		event("e3", "2026-01-02T10:06:00Z", "s3.amazonaws.com", "ListBuckets", role("deploy", "s", secondKey), record{"errorCode": "AccessDenied"}),
+		event("e4", "2026-01-02T10:07:00Z", "s3.amazonaws.com", "ListBuckets", role("deploy", "s", secondKey), nil),
+		assumes("e5", "2026-01-02T10:08:00Z", role("deploy", "s", secondKey), "backup", thirdKey),
+		assumes("e6", "2026-01-02T11:00:00Z", role("loop", hostile, forgedKey), "loop"+hostile, forgedKey),
+	))
+	tests := []struct{ name, key, want string }{
+		{"in the middle", secondKey, `
+IAMUser arn:aws:iam::111122223333:user/eve  key AKIAIOSFODNN7EXAMPLE
+  2026-01-02T10:00:00Z AssumeRole  from 198.51.100.7  event e1
+  -> arn:aws:sts::111122223333:assumed-role/build/s  key ASIAFIRST00000000000
+     1 event, 2026-01-02T10:05:00Z … 2026-01-02T10:05:00Z, from 198.51.100.7
+    2026-01-02T10:05:00Z AssumeRole  from 198.51.100.7  MFA no  event e2
+    -> arn:aws:sts::111122223333:assumed-role/deploy/s  key ASIASECOND0000000000  <- asked for
+       3 events, 1 denied, 2026-01-02T10:06:00Z … 2026-01-02T10:08:00Z, from 198.51.100.7
+      2026-01-02T10:08:00Z AssumeRole  from 198.51.100.7  MFA no  event e5
+      -> arn:aws:sts::111122223333:assumed-role/backup/s  key ASIATHIRD00000000000
+         not used in the archive
+`},
+		{"of a user", userKey, `
+IAMUser arn:aws:iam::111122223333:user/eve  key AKIAIOSFODNN7EXAMPLE  <- asked for
+  1 event, 2026-01-02T10:00:00Z … 2026-01-02T10:00:00Z, from 198.51.100.7
+  2026-01-02T10:00:00Z AssumeRole  from 198.51.100.7  event e1
+  -> arn:aws:sts::111122223333:assumed-role/build/s  key ASIAFIRST00000000000
+     1 event, 2026-01-02T10:05:00Z … 2026-01-02T10:05:00Z, from 198.51.100.7
+    2026-01-02T10:05:00Z AssumeRole  from 198.51.100.7  MFA no  event e2
+    -> arn:aws:sts::111122223333:assumed-role/deploy/s  key ASIASECOND0000000000
+       3 events, 1 denied, 2026-01-02T10:06:00Z … 2026-01-02T10:08:00Z, from 198.51.100.7
+      2026-01-02T10:08:00Z AssumeRole  from 198.51.100.7  MFA no  event e5
+      -> arn:aws:sts::111122223333:assumed-role/backup/s  key ASIATHIRD00000000000
+         not used in the archive
+`},
+		{"nobody's", "ASIANOBODY0000000000", "\n(no event has the key ASIANOBODY0000000000)\n"},
+		{"no key", "eve", "\n! error: eve is no access key such as ASIA… or AKIA… (.who looks for names and addresses)\n"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if diff := cmp.Diff(tt.want, "\n"+run(t, e, 200, ".session "+tt.key)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+	t.Run("a circle", func(t *testing.T) {
+		got := run(t, e, 200, ".session "+forgedKey)
+		if !strings.Contains(got, "a key came from itself") || strings.Count(got, "AssumeRole") > 2 {
+			t.Error(got)
+		}
+	})
+	t.Run("outside the window", func(t *testing.T) {
+		got := run(t, e, 200, ".window 2026-01-02T10:05:30Z", ".session "+secondKey)
+		if !strings.Contains(got, "The record that made this key is not in the archive in the window 2026-01-02T10:05:30Z") || !strings.Contains(got, "session began 2026-01-02T10:00:00Z") {
+			t.Error(got)
+		}
+	})
+}
+
+// TestSessionOfStolenKey is a story of real records: an instance's key that was
+// used from elsewhere, and a role that a user took on.
+func TestSessionOfStolenKey(t *testing.T) {
+	records := filepath.Join(sharedRecords, "stratus-red-team")
+	if _, err := os.Stat(records); err != nil {
+		t.Skipf("no shared data: %v", err)
+	}
+	got := run(t, warehouseOf(t, records), 200, ".session ASIA4URVX2JM5MT0ZGK8")
+	for _, want := range []string{
+		"IAMUser arn:aws:iam::321848314756:user/christophe  key AKIAMJ2320ZAXACWCPJI\n",
+		"  2024-07-31T19:52:33Z AssumeRole  from 255.18.064.253  event eebae605-3664-4560-a248-17d33f9ef6ef\n",
+		"key ASIA4URVX2JM5MT0ZGK8  <- asked for\n     15 events, 15 denied, ",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+}
+
+func TestWho(t *testing.T) {
+	e := warehouseOf(t, archiveOf(t,
+		event("e1", "2026-01-02T10:00:00Z", "iam.amazonaws.com", "ListUsers", user("eve", userKey), record{"errorCode": "AccessDenied"}),
+		event("e2", "2026-01-02T10:00:05Z", "iam.amazonaws.com", "ListUsers", user("eve", userKey), record{"userAgent": hostile}),
+		event("e3", "2026-01-03T10:00:00Z", "s3.amazonaws.com", "ListBuckets", user("eve", userKey), record{"sourceIPAddress": "2001:db8::1"}),
+		event("e4", "2026-01-03T11:00:00Z", "s3.amazonaws.com", "ListBuckets", role("deploy", "eve", firstKey), nil),
+		event("e5", "2026-01-03T12:00:00Z", "signin.amazonaws.com", "ConsoleLogin", record{"type": "Root", "arn": "arn:aws:iam::111122223333:root", "accountId": "111122223333"},
+			record{"responseElements": record{"ConsoleLogin": "Failure"}}),
+	))
+	tests := []struct {
+		name, who string
+		want      []string
+	}{
+		{"a name", "eve", []string{"name: eve\n", "  seen       2026-01-02T10:00:00Z … 2026-01-03T11:00:00Z, on 2 days\n", "  events     4 of 2 actions; 1 denied, 1 with an error\n", "  keys       " + userKey + " (3), " + firstKey + " (1)\n"}},
+		{"a key", userKey, []string{"access key: " + userKey, "  events     3 of 2 actions", "  addresses  198.51.100.7 (2), 2001:db8::1 (1)\n"}},
+		{"a temporary key", firstKey, []string{"temporary access key: ", "  events     1 of 1 action"}},
+		{"an address", "2001:db8::1", []string{"address: 2001:db8::1", "  events     1 of 1 action"}},
+		{"a user", "arn:aws:iam::111122223333:user/eve", []string{"principal: ", "  events     3 of 2 actions"}},
+		{"an account", "111122223333", []string{"account: ", "  events     5 of 3 actions; 2 denied, 1 with an error"}},
+		{"root", "Root", []string{"root users: Root", "1 denied", "ConsoleLogin"}},
+		{"everything", "-v eve", []string{"2026-01-02T10:00:00Z", "2026-01-02T10:00:05Z", "e4"}},
+		{"nobody", "mallory'; DROP", []string{"(no events of name mallory'; DROP)\n"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := run(t, e, 200, ".who "+tt.who)
+			for _, want := range tt.want {
+				if !strings.Contains(got, want) {
+					t.Errorf("no %q in\n%s", want, got)
+				}
+			}
+		})
+	}
+	t.Run("in the window", func(t *testing.T) {
+		got := run(t, e, 200, ".window 2026-01-03", ".who "+userKey)
+		if !strings.Contains(got, "events     1 of 1 action") {
+			t.Error(got)
+		}
+	})
+}
+
+func TestEvent(t *testing.T) {
+	records := map[string]record{
+		"e1": event("e1", "2026-01-02T10:00:00Z", "iam.amazonaws.com", "ListUsers", user("eve", userKey), record{
+			"userAgent": hostile, "requestParameters": record{"n": 1.5, "text": "\u202e\x7f"}, "responseElements": nil,
+		}),
+		"e2": event("e2", "2026-01-02T10:00:00Z", "iam.amazonaws.com", "ListUsers", user("eve", userKey), record{"somethingNew": []any{true}, "responseElements": nil, "requestParameters": nil}),
+	}
+	e := warehouseOf(t, archiveOf(t, records["e1"], records["e2"]))
+	for id, want := range records {
+		t.Run(id, func(t *testing.T) {
+			got := run(t, e, 80, ".event "+id)
+			var document, original any
+			if err := json.Unmarshal([]byte(got), &document); err != nil {
+				t.Fatalf("%v in\n%s", err, got)
+			}
+			text, err := json.Marshal(want)
+			if err == nil {
+				err = json.Unmarshal(text, &original)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(original, document); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+	if got := run(t, e, 80, ".window 2027-01-01", ".event e1"); !strings.Contains(got, "(no event e1 in the window 2027-01-01T00:00Z … now; .window off looks everywhere)") {
+		t.Error(got)
+	}
+}
+
+func TestCoverageOfArchive(t *testing.T) {
+	by := user("eve", userKey)
+	e := warehouseOf(t, archiveOf(t,
+		event("e1", "2026-01-02T10:00:00Z", "s3.amazonaws.com", "ListBuckets", by, nil),
+		event("e2", "2026-01-05T10:00:00Z", "s3.amazonaws.com", "ListBuckets", by, nil),
+		event("e3", "2026-01-03T10:00:00Z", "s3.amazonaws.com", "ListBuckets", by, record{"awsRegion": "us-west-2"}),
+	))
+	got := squeezed(run(t, e, 160, ".coverage"))
+	for _, want := range []string{
+		"2026-01-02 … 2026-01-05 (4 days); in activity a sign is 1 day",
+		"│ 111122223333 │ (all) │ 2026-01-02 │ 2026-01-05 │ 3 │ 1 │ 3 │ ██·█ │ 2026-01-04 │",
+		"│ 111122223333 │ eu-west-1 │ 2026-01-02 │ 2026-01-05 │ 2 │ 2 │ 2 │ █··█ │ 2026-01-03…2026-01-04 (2) │",
+		"│ 111122223333 │ us-west-2 │ 2026-01-03 │ 2026-01-03 │ 1 │ 2 │ 1 │ ·█·· │ since 2026-01-04 │",
+		"! note: account 111122223333 has no events of us-east-1",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+	if got := run(t, e, 160, ".window 2026-02-01", ".coverage"); !strings.Contains(got, "(no events in the window") {
+		t.Error(got)
+	}
+}
+
+func TestSummary(t *testing.T) {
+	e := warehouseOf(t, sampleArchive)
+	got := squeezed(run(t, e, 400, ".summary cloudtrail_logs"))
+	for _, want := range []string{"cloudtrail_logs: 1,197 rows", "│ useridentity.sessioncontext.sessionissuer.username ", "│ us-east-1 (52 %), us-west-2 (29 %), eu-west-1 (18 %) ", "│ requestparameters "} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+	got = squeezed(run(t, e, 400, "SELECT eventname, useridentity FROM cloudtrail_logs WHERE eventname = 'ListBuckets';", ".summary _"))
+	if !strings.Contains(got, "│ eventname │ 0 % │ 1 │ ListBuckets │ ListBuckets │ ListBuckets (100 %) │") || !strings.Contains(got, "│ useridentity.arn ") {
+		t.Error(got)
+	}
+	if got := run(t, e, 80, ".summary cloudtrail_log"); !strings.Contains(got, "did you mean cloudtrail_logs?") {
+		t.Error(got)
+	}
+}
+
+func TestDiff(t *testing.T) {
+	e := warehouseOf(t, sampleArchive)
+	view := "CREATE OR REPLACE VIEW v AS SELECT * FROM (VALUES "
+	got := run(t, e, 80,
+		view+"(1, 'same'), (2, 'old'), (2, 'old'), (3, NULL)) AS t (a, b);", ".diff SELECT * FROM v", ".diff SELECT * FROM v;",
+		view+"(1, 'same'), (2, 'old'), (4, NULL)) AS t (a, b);", ".diff SELECT * FROM v", ".diff SELECT a FROM v")
+	got = squeezed(got)
+	for _, want := range []string{
+		"remembered 4 rows", "(the same 4 rows as 2026-10-31T14:03:22Z)", "1 new, 2 gone since 2026-10-31T14:03:22Z",
+		"│ + │ 4 │ │ │ - │ 2 │ old │ │ - │ 3 │ │", "remembered 3 rows",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+	got = run(t, e, 80, ".save regions SELECT DISTINCT awsregion FROM cloudtrail_logs WHERE eventsource = $source", ".diff regions source=iam.amazonaws.com", ".diff regions source=iam.amazonaws.com", ".diff regions source=s3.amazonaws.com")
+	if strings.Count(got, "remembered") != 2 || strings.Count(got, "(the same ") != 1 {
+		t.Error(got)
+	}
+}
+
+func TestExplain(t *testing.T) {
+	e := warehouseOf(t, sampleArchive)
+	tests := []struct {
+		name, input string
+		want        []string
+	}{
+		{"everything", ".explain SELECT count(*)", []string{"Runs as\n", "Reads 334.3 kB of 334.3 kB in 9 of 9 files, 9 of 9 partitions", "READ_PARQUET"}},
+		{"a part", ".explain SELECT * FROM cloudtrail_logs WHERE region = 'eu-west-1';", []string{"in 3 of 9 files, 3 of 9 partitions"}},
+		{"in the window", ".window 2025-06-02 2025-06-03\n.explain SELECT * FROM cloudtrail_logs", []string{"3 of 9 partitions"}},
+		{"analyze", ".explain analyze SELECT count(*) FROM cloudtrail_logs", []string{"Total Time"}},
+		{"the last statement", "SELECT 1;\n.explain", []string{"DUMMY_SCAN"}},
+		{"a mistake", ".explain SELECT wrng FROM cloudtrail_logs", []string{"! error: line 1:8: column \"wrng\"", "!          ^^^^"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := run(t, e, 120, tt.input)
+			for _, want := range tt.want {
+				if !strings.Contains(got, want) {
+					t.Errorf("no %q in\n%s", want, got)
+				}
+			}
+		})
+	}
+}
+
+// TestCompleteFromWarehouse: what the engine knows is proposed once it was
+// loaded, and views that come later, too.
+func TestCompleteFromWarehouse(t *testing.T) {
+	e := warehouseOf(t, sampleArchive)
+	var screen recorder
+	o := testOptions(t, e.Engine, &screen)
+	o.ResultDir = e.results
+	s := newTestSession(t, o)
+	complete := func(text string) []string {
+		t.Helper()
+		var first []string
+		for range 2 { // what is not known yet is being loaded
+			first = nil
+			for _, item := range s.Complete(text, len(text), true).Items {
+				first = append(first, item.Text)
+			}
+			s.schema.running.Wait()
+		}
+		return first
+	}
+	if err := s.Execute(t.Context(), `CREATE VIEW who_did AS SELECT useridentity.arn AS principal, eventname FROM cloudtrail_logs;`); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Execute(t.Context(), "CREATE VIEW evil AS SELECT 1 AS \"a\x1b[2J\u202e\";"); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct{ name, text, want string }{
+		{"values of a column", "select * where eventsource = 'iam", "'iam.amazonaws.com'"},
+		{"values of a member", "select * where useridentity.type = 'Ro", "'Root'"},
+		{"values of a virtual column", "select * from cloudtrail_logs where month = '0", "'06'"},
+		{"values of a view", "select * from who_did where eventname = 'ListB", "'ListBuckets'"},
+		{"a view", "select * from who_", "who_did"},
+		{"columns of a view", "select princ| from who_did", "principal"},
+		{"tables of a command", ".schema who_", "who_did"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			text, rest, _ := strings.Cut(tt.text, "|")
+			got := complete(text)
+			if rest != "" {
+				got = nil
+				for _, item := range s.Complete(text+rest, len(text), true).Items {
+					got = append(got, item.Text)
+				}
+			}
+			if len(got) == 0 || got[0] != tt.want {
+				t.Errorf("got %q, want %q first", got[:min(len(got), 5)], tt.want)
+			}
+		})
+	}
+	if got := complete("select * from evil e where e."); len(got) > 0 {
+		t.Errorf("proposed %q", got)
+	}
+	if got := complete("select * where eventid = '"); len(got) == 0 || len(got) > 100 {
+		t.Errorf("%d event IDs", len(got))
+	}
+	t.Run("columns of the last result", func(t *testing.T) {
+		if err := s.Execute(t.Context(), "SELECT eventname AS what_it_was FROM cloudtrail_logs LIMIT 1;"); err != nil {
+			t.Fatal(err)
+		}
+		complete("select 1 ")
+		c := s.Complete("select what_ from _", len("select what_"), true)
+		if len(c.Items) == 0 || c.Items[0].Text != "what_it_was" {
+			t.Errorf("got %v", c.Items)
+		}
+	})
+	t.Run("hostile names are shown as what they are", func(t *testing.T) {
+		for _, in := range []string{".schema evil", ".columns [2j", ".summary evil"} {
+			if err := s.Execute(t.Context(), in); err != nil {
+				t.Error(err)
+			}
+		}
+		checkHarmless(t, screen.String())
+		if !strings.Contains(screen.String(), "a␛[2J") {
+			t.Error(screen.String())
+		}
+	})
+}

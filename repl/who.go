@@ -1,0 +1,220 @@
+package repl
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/trailql/trailql/engine/quantity"
+)
+
+// subject is whom .who looks for.
+type subject struct {
+	text   string
+	kind   string
+	where  string // condition on cloudtrail_logs with parameters $1, …
+	params []any
+}
+
+var (
+	accessKey   = regexp.MustCompile(`^A[A-Z]{3}[A-Z0-9*]{12,}$`)
+	accountID   = regexp.MustCompile(`^[0-9]{12}$`)
+	principalID = regexp.MustCompile(`^(AIDA|AROA|AGPA|AIPA|ANPA|ANVA|APKA|ABIA|ACCA|ASCA)[A-Z0-9]{12,}(:.+)?$`)
+	dottedQuad  = regexp.MustCompile(`^[0-9]{1,3}(\.[0-9]{1,3}){3}$`)
+	roleARN     = regexp.MustCompile(`^arn:[a-z0-9-]+:iam::[0-9]*:role/`)
+)
+
+// identify tells by its form what somebody is.
+func identify(text string) subject {
+	on := func(kind, where string, params ...any) subject { return subject{text, kind, where, params} }
+	// Some records have addresses that are none: 035.249.253.232.
+	if _, err := netip.ParseAddr(text); err == nil || dottedQuad.MatchString(text) {
+		return on("address", `sourceipaddress = $1`, text)
+	}
+	switch {
+	case accountID.MatchString(text):
+		return on("account", `useridentity.accountid = $1`, text)
+	case principalID.MatchString(text) && strings.Contains(text, ":"):
+		return on("principal ID of a session", `useridentity.principalid = $1`, text)
+	case principalID.MatchString(text):
+		return on("principal ID", `(useridentity.principalid = $1 OR useridentity.sessioncontext.sessionissuer.principalid = $1)`, text)
+	case accessKey.MatchString(text):
+		kind := "access key"
+		if strings.HasPrefix(text, "ASIA") {
+			kind = "temporary access key"
+		}
+		return on(kind, `useridentity.accesskeyid = $1`, text)
+	case roleARN.MatchString(text):
+		return on("role", `(useridentity.sessioncontext.sessionissuer.arn = $1 OR useridentity.arn = $1)`, text)
+	case strings.HasPrefix(text, "arn:"):
+		return on("principal", `useridentity.arn = $1`, text)
+	case strings.EqualFold(text, "root"):
+		return on("root users", `useridentity."type" = 'Root'`)
+	case strings.HasSuffix(text, ".amazonaws.com"), text == "AWS Internal":
+		return on("service", `(useridentity.invokedby = $1 OR sourceipaddress = $1)`, text)
+	}
+	// A user, a role, or the name of a role's session.
+	return on("name", `(useridentity.username = $1 OR useridentity.sessioncontext.sessionissuer.username = $1 OR ends_with(useridentity.arn, '/' || $1))`, text)
+}
+
+// deniedEvent is true of an event that was refused for want of permission, or of
+// the right password.
+const deniedEvent = `((errorcode IS NOT NULL AND regexp_matches(errorcode, '(?i)denied|unauthori[sz]ed|forbidden'))
+	OR (eventname = 'ConsoleLogin' AND contains(responseelements, 'Failure')))`
+
+// runWho tells what somebody did, and when.
+func runWho(s *Session, ctx context.Context, a arguments) error {
+	a, all := a.flag("-v")
+	if len(a.words) == 0 {
+		return a.misused()
+	}
+	who := identify(strings.Join(a.words, " "))
+	found, err := s.describe(ctx, who)
+	if err != nil || !found {
+		return err
+	}
+	if all {
+		result, err := s.rows(ctx, `SELECT eventtime, eventsource, eventname, awsregion, sourceipaddress, errorcode, eventid FROM cloudtrail_logs WHERE `+who.where+` ORDER BY eventtime, eventid`, who.params...)
+		if err != nil {
+			return err
+		}
+		return s.show(ctx, result, "")
+	}
+	result, err := s.rows(ctx, `SELECT "date" AS day, eventsource, eventname, count(*) AS events,
+			nullif(count(*) FILTER (WHERE `+deniedEvent+`), 0) AS denied,
+			substr(min(eventtime), 12, 8) AS first, substr(max(eventtime), 12, 8) AS last
+		FROM cloudtrail_logs WHERE `+who.where+` GROUP BY ALL ORDER BY day, min(eventtime), eventsource, eventname`, who.params...)
+	if err != nil {
+		return err
+	}
+	return s.show(ctx, result, "")
+}
+
+// aspects are what the head of .who counts events by.
+var aspects = []struct{ label, column string }{
+	{"identity", `coalesce(useridentity.arn, useridentity.principalid, useridentity.invokedby)`},
+	{"key", `useridentity.accesskeyid`},
+	{"address", `sourceipaddress`},
+	{"agent", `useragent`},
+	{"region", `awsregion`},
+	{"account", `recipientaccountid`},
+	{"service", `eventsource`},
+	{"error", `errorcode`},
+}
+
+// shownValues of an aspect are named.
+const shownValues = 5
+
+// describe prints the head of .who. It is false if there are no events.
+func (s *Session) describe(ctx context.Context, who subject) (bool, error) {
+	var columns, sets, groupings, values strings.Builder
+	for i, a := range aspects {
+		fmt.Fprintf(&columns, ", %s AS a%d", a.column, i)
+		fmt.Fprintf(&sets, ", (a%d)", i)
+		fmt.Fprintf(&groupings, "WHEN GROUPING(a%d) = 0 THEN %d ", i, i)
+		fmt.Fprintf(&values, ", a%d", i)
+	}
+	rows, err := s.lookup(ctx, `WITH e AS (SELECT eventtime, "date", eventname, errorcode, `+deniedEvent+` AS denied`+columns.String()+` FROM cloudtrail_logs WHERE `+who.where+`)
+		SELECT CASE `+groupings.String()+`ELSE -1 END AS aspect, coalesce(`+values.String()[2:]+`) AS v, count(*) AS n,
+			count(*) FILTER (WHERE denied), count(errorcode), min(eventtime), max(eventtime), count(DISTINCT "date"), count(DISTINCT eventname)
+		FROM e GROUP BY GROUPING SETS (()`+sets.String()+`) ORDER BY aspect, n DESC, v`, who.params...)
+	if err != nil {
+		return false, err
+	}
+	if len(rows) == 0 || number(rows[0][2]) == 0 {
+		s.printf("(no events of %s %s%s)\n", who.kind, who.text, s.inWindow())
+		return false, nil
+	}
+	all := rows[0]
+	s.printf("%s: %s\n", who.kind, who.text)
+	line := func(label, format string, args ...any) {
+		s.printf("  %-10s "+format+"\n", append([]any{label}, args...)...)
+	}
+	line("seen", "%s %s %s, on %s", textOf(all[5]), s.ellipsis(), textOf(all[6]), quantity.Plural(number(all[7]), "day"))
+	line("events", "%s of %s; %s denied, %s with an error", quantity.Count(number(all[2])), quantity.Plural(number(all[8]), "action"), quantity.Count(number(all[3])), quantity.Count(number(all[4])))
+	byAspect := map[int64][][]any{}
+	for _, row := range rows[1:] {
+		if row[1] != nil {
+			byAspect[number(row[0])] = append(byAspect[number(row[0])], row)
+		}
+	}
+	for i, a := range aspects {
+		values := byAspect[int64(i)]
+		if len(values) == 0 {
+			continue
+		}
+		label := a.label
+		if len(values) > 1 {
+			label = pluralLabel(label)
+		}
+		// What there is only one of is said without its count.
+		if len(values) == 1 && number(values[0][2]) == number(all[2]) {
+			line(label, "%s", s.fitted(textOf(values[0][1]), s.columns()-13))
+			continue
+		}
+		var parts []string
+		for _, v := range values[:min(len(values), shownValues)] {
+			parts = append(parts, fmt.Sprintf("%s (%s)", s.fitted(textOf(v[1]), 60), quantity.Count(number(v[2]))))
+		}
+		if more := len(values) - shownValues; more > 0 {
+			parts = append(parts, fmt.Sprintf("and %s more", quantity.Count(int64(more))))
+		}
+		for j, text := range s.wrapped(parts, s.columns()-13) {
+			if j > 0 {
+				label = ""
+			}
+			line(label, "%s", text)
+		}
+	}
+	s.printf("\n")
+	return true, nil
+}
+
+func pluralLabel(label string) string {
+	if strings.HasSuffix(label, "y") && label != "key" {
+		return strings.TrimSuffix(label, "y") + "ies"
+	}
+	if strings.HasSuffix(label, "ss") {
+		return label + "es"
+	}
+	return label + "s"
+}
+
+// fitted escapes a text of a log and cuts it to so many columns.
+func (s *Session) fitted(text string, columns int) string {
+	text = escape(text)
+	if cut := cutCells(text, max(columns, 20)); cut != text {
+		return cutCells(text, max(columns, 20)-cellWidth(s.ellipsis())) + s.ellipsis()
+	}
+	return text
+}
+
+// wrapped joins parts to lines of so many columns.
+func (s *Session) wrapped(parts []string, columns int) []string {
+	var lines []string
+	line := ""
+	for i, p := range parts {
+		if i < len(parts)-1 {
+			p += ","
+		}
+		switch {
+		case line == "":
+			line = p
+		case cellWidth(line)+1+cellWidth(p) > columns:
+			lines = append(lines, line)
+			line = p
+		default:
+			line += " " + p
+		}
+	}
+	return append(lines, line)
+}
+
+// parseEventTime reads the time of an event; the zero time if it is none.
+func parseEventTime(text string) time.Time {
+	t, _ := time.Parse(time.RFC3339, text)
+	return t
+}
