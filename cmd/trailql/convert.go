@@ -14,6 +14,7 @@ import (
 
 	"github.com/trailql/trailql/catalog"
 	"github.com/trailql/trailql/convert"
+	"github.com/trailql/trailql/engine/quantity"
 )
 
 const defaultConvertMemory = "512MiB"
@@ -77,7 +78,7 @@ func runConvert(ctx context.Context, a *app, f convertFlags, args []string) (err
 	if o.From, o.To, err = parseWindow(f.from, f.to); err != nil {
 		return err
 	}
-	if o.Memory, err = parseSize(f.memory); err != nil {
+	if o.Memory, err = quantity.ParseBytes(f.memory); err != nil {
 		return usagef("--memory: %w", err)
 	}
 	if f.threads < 0 {
@@ -111,7 +112,7 @@ func runConvert(ctx context.Context, a *app, f convertFlags, args []string) (err
 	screen.finish()
 	rejects.finish()
 	if err != nil {
-		a.note("%s committed; run it again to go on", plural(summary.Records, "new record"))
+		a.note("%s committed; run it again to go on", quantity.Plural(summary.Records, "new record"))
 		return err
 	}
 	return a.summarize(summary, f.dryRun)
@@ -238,7 +239,7 @@ func (l *rejectLog) add(object, reason string) {
 
 func (l *rejectLog) finish() {
 	if l.more > 0 {
-		l.app.warn("and %s more", formatCount(l.more))
+		l.app.warn("and %s more", quantity.Count(l.more))
 	}
 }
 
@@ -246,13 +247,13 @@ func (l *rejectLog) finish() {
 func (a *app) summarize(s convert.Summary, dryRun bool) error {
 	elapsed := s.Elapsed.Round(10 * time.Millisecond)
 	if dryRun {
-		a.note("dry run: %s (%s) would be read, nothing was written", plural(s.Objects, "object"), formatBytes(s.StoredBytes))
+		a.note("dry run: %s (%s) would be read, nothing was written", quantity.Plural(s.Objects, "object"), quantity.Bytes(s.StoredBytes))
 	} else {
-		a.note("%s from %s (%s, %s of JSON) in %v", plural(s.Records, "new record"), plural(s.Objects, "object"),
-			formatBytes(s.StoredBytes), formatBytes(s.JSONBytes), elapsed)
+		a.note("%s from %s (%s, %s of JSON) in %v", quantity.Plural(s.Records, "new record"), quantity.Plural(s.Objects, "object"),
+			quantity.Bytes(s.StoredBytes), quantity.Bytes(s.JSONBytes), elapsed)
 		if s.Files > 0 {
-			a.note("wrote %s (%s) in %s to %s", plural(s.Files, "Parquet file"), formatBytes(s.ParquetBytes),
-				plural(s.Partitions, "partition"), a.warehouse)
+			a.note("wrote %s (%s) in %s to %s", quantity.Plural(s.Files, "Parquet file"), quantity.Bytes(s.ParquetBytes),
+				quantity.Plural(s.Partitions, "partition"), a.warehouse)
 		}
 	}
 	if s.Objects+s.Unchanged+s.Skipped+s.Digests+s.Foreign+s.Unreadable == 0 {
@@ -272,7 +273,7 @@ func (a *app) summarize(s convert.Summary, dryRun bool) error {
 		{s.Aggregated, "aggregated event", "kept in a table of their own"},
 	} {
 		if c.n > 0 {
-			left = append(left, strings.TrimSpace(plural(c.n, c.noun)+" "+c.then))
+			left = append(left, strings.TrimSpace(quantity.Plural(c.n, c.noun)+" "+c.then))
 		}
 	}
 	if len(left) > 0 {
@@ -281,10 +282,10 @@ func (a *app) summarize(s convert.Summary, dryRun bool) error {
 
 	var missing []string
 	if s.Rejected > 0 {
-		missing = append(missing, plural(s.Rejected, "record")+" rejected: see SELECT * FROM rejected_records")
+		missing = append(missing, quantity.Plural(s.Rejected, "record")+" rejected: see SELECT * FROM rejected_records")
 	}
 	if s.Unreadable > 0 {
-		missing = append(missing, plural(s.Unreadable, "path")+" could not be read: tried again at the next run")
+		missing = append(missing, quantity.Plural(s.Unreadable, "path")+" could not be read: tried again at the next run")
 	}
 	if len(missing) > 0 {
 		return partialError{strings.Join(missing, "; ")}

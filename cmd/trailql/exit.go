@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
-	"strings"
 	"syscall"
 
 	"github.com/trailql/trailql/engine"
 	"github.com/trailql/trailql/engine/output"
+	"github.com/trailql/trailql/repl"
 )
 
 // Exit codes. They are part of the interface: scripts branch on them.
@@ -63,6 +63,9 @@ func exitCode(ctx context.Context, err error) int {
 	if _, ok := errors.AsType[partialError](err); ok {
 		return exitIncomplete
 	}
+	if exit, ok := errors.AsType[*repl.ExitError](err); ok {
+		return exit.Code
+	}
 	switch {
 	case errors.Is(err, syscall.EPIPE):
 		return exitClosedPipe
@@ -84,20 +87,24 @@ type detailedError interface {
 // report writes the error to stderr and returns the exit code for it.
 func (a *app) report(ctx context.Context, err error) int {
 	code := exitCode(ctx, err)
-	switch code {
-	case exitOK, exitClosedPipe:
+	if _, ok := errors.AsType[*repl.ExitError](err); ok {
 		return code
-	case exitIncomplete:
+	}
+	_, signalled := errors.AsType[signalError](context.Cause(ctx))
+	switch {
+	case code == exitOK, code == exitClosedPipe:
+		return code
+	case code == exitIncomplete:
 		a.warn("%s", err)
 		return code
-	case exitInterrupted, exitTerminated:
+	case code == exitInterrupted, signalled:
 		err = errors.New("cancelled")
 	}
 	if a.jsonErrors {
 		a.reportJSON(err, code)
 		return code
 	}
-	a.line("error", message(err))
+	a.line("error", output.Message(err))
 	if detailed, ok := errors.AsType[detailedError](err); ok {
 		for _, l := range detailed.Lines() {
 			fmt.Fprintf(a.stderr, "  %s\n", output.Escape(l))
@@ -117,7 +124,7 @@ type errorLine struct {
 
 // reportJSON writes the error as one line that is safe on a terminal.
 func (a *app) reportJSON(err error, code int) {
-	l := errorLine{Error: message(err), ExitCode: code}
+	l := errorLine{Error: output.Message(err), ExitCode: code}
 	if at, ok := errors.AsType[*engine.SQLError](err); ok {
 		l.Error, l.Line, l.Column, l.Hint = at.Message, at.Line, at.Column, at.Hint
 		if at.Kind != nil {
@@ -130,19 +137,6 @@ func (a *app) reportJSON(err error, code int) {
 		return
 	}
 	fmt.Fprintf(a.stderr, "%s\n", output.SafeJSON(text))
-}
-
-// message is the text of the error, with the parts of a joined one in one line.
-func message(err error) string {
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok || !strings.Contains(err.Error(), "\n") {
-		return err.Error()
-	}
-	var parts []string
-	for _, e := range joined.Unwrap() {
-		parts = append(parts, message(e))
-	}
-	return strings.Join(parts, "; ")
 }
 
 // warn writes one warning to stderr, quiet or not.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/trailql/trailql/catalog"
 	"github.com/trailql/trailql/convert"
+	"github.com/trailql/trailql/engine/quantity"
 )
 
 type exportFlags struct {
@@ -87,7 +88,7 @@ func runExport(ctx context.Context, a *app, f exportFlags) (err error) {
 	if err := tree.publish(); err != nil {
 		return err
 	}
-	a.note("wrote %s in %s to %s", plural(tree.records, "record"), plural(tree.files, "file"), f.output)
+	a.note("wrote %s in %s to %s", quantity.Plural(tree.records, "record"), quantity.Plural(tree.files, "file"), f.output)
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/trailql/trailql/engine/dialect"
+	"github.com/trailql/trailql/repl"
 )
 
 // helpTopic is something that help explains beside the commands.
@@ -20,6 +21,11 @@ func helpTopics() []helpTopic {
 		{"sql", "the SQL: dialects, tables, statements, limits", 0, writeText(sqlHelp)},
 		{"functions", "the functions of Athena's SQL; with a word only those that have it", 1, writeFunctions},
 		{"formats", "the output formats and their exact rules", 0, writeText(formatsHelp)},
+		{"shell", "the interactive shell", 0, writeText(shellHelp)},
+		{"keys", "the keys of the shell's editor", 0, writeText(repl.Keys)},
+		{"config", "configuration files, and which source wins", 0, writeConfigHelp},
+		{"env", "the environment variables", 0, writeText(environmentHelp)},
+		{"exit-codes", "what an exit code says", 0, writeText(exitCodesHelp)},
 	}
 }
 

@@ -11,9 +11,10 @@ import (
 
 	"github.com/trailql/trailql/engine/dialect"
 	"github.com/trailql/trailql/engine/output"
+	"github.com/trailql/trailql/repl"
 )
 
-var update = flag.Bool("update", false, "rewrite the generated part of docs/sql.md")
+var update = flag.Bool("update", false, "rewrite the generated parts of docs/sql.md and docs/shell.md")
 
 // TestFunctionDifferences keeps docs/sql.md what the function table says.
 func TestFunctionDifferences(t *testing.T) {
@@ -62,7 +63,7 @@ func TestHelpNamesTheFormats(t *testing.T) {
 
 // TestHelpFits: help is read on a terminal of 80 columns.
 func TestHelpFits(t *testing.T) {
-	for _, topic := range []string{sqlHelp, formatsHelp} {
+	for _, topic := range []string{sqlHelp, formatsHelp, shellHelp, repl.Keys, environmentHelp, exitCodesHelp, configKeyList()} {
 		for _, line := range strings.Split(topic, "\n") {
 			if n := len([]rune(line)); n > 80 {
 				t.Errorf("%d columns: %s", n, line)

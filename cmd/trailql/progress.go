@@ -12,6 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/trailql/trailql/convert"
+	"github.com/trailql/trailql/engine/quantity"
 )
 
 const (
@@ -115,22 +116,22 @@ func (p *progress) describe(s convert.Progress, withBar bool) string {
 	}
 	switch {
 	case s.ObjectsTotal > 0:
-		add("%s/%s objects", formatCount(s.Objects), formatCount(s.ObjectsTotal))
+		add("%s/%s objects", quantity.Count(s.Objects), quantity.Count(s.ObjectsTotal))
 	case s.Objects > 0:
-		add("%s", plural(s.Objects, "object"))
+		add("%s", quantity.Plural(s.Objects, "object"))
 	}
 	if s.Records > 0 {
-		add("%s", plural(s.Records, "record"))
+		add("%s", quantity.Plural(s.Records, "record"))
 	}
 	elapsed := s.Elapsed - p.started
 	if s.JSONBytes > 0 {
-		add("%s", formatBytes(s.JSONBytes))
+		add("%s", quantity.Bytes(s.JSONBytes))
 		if elapsed >= time.Second {
-			add("%s/s", formatBytes(int64(float64(s.JSONBytes)/elapsed.Seconds())))
+			add("%s/s", quantity.Bytes(int64(float64(s.JSONBytes)/elapsed.Seconds())))
 		}
 	}
 	if s.Rejected > 0 {
-		add("%s rejected", formatCount(s.Rejected))
+		add("%s rejected", quantity.Count(s.Rejected))
 	}
 	if left, ok := remaining(elapsed, done, total); ok {
 		add("%s left", left)

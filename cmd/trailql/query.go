@@ -14,6 +14,7 @@ import (
 	"github.com/trailql/trailql/engine/dialect"
 	"github.com/trailql/trailql/engine/duck"
 	"github.com/trailql/trailql/engine/output"
+	"github.com/trailql/trailql/repl"
 )
 
 const defaultMaxRows = 40
@@ -39,11 +40,9 @@ type queryFlags struct {
 	maxRows     int
 	stats       bool
 
-	timeout   time.Duration
-	memory    string
-	threads   int
-	maxScan   string
-	unloadDir string
+	from, to, last string
+	display        displayFlags
+	engine         engineFlags
 }
 
 func newQueryCommand(a *app) *cobra.Command {
@@ -89,6 +88,9 @@ suffix of --output says otherwise (see trailql help formats).`,
 	flags.VarP(sourceFlag{&f.sources, true}, "file", "f", "run the statements in `FILE` (- for stdin); repeatable")
 	flags.StringVar(&f.dialect, "dialect", f.dialect, "`DIALECT` of the SQL: athena, lake or duckdb")
 	flags.StringArrayVar(&f.params, "param", nil, "`TEXT` for the next ? of the statement; repeatable")
+	flags.StringVar(&f.from, "from", "", "only events from this `TIME` on: 2026-10-31, 2026-10-31T14:00:00Z, -7d, \"2 hours ago\"; UTC unless it says otherwise")
+	flags.StringVar(&f.to, "to", "", "only events before this `TIME`")
+	flags.StringVar(&f.last, "last", "", "only events of the last `SPAN`, such as 7d or 12h")
 	flags.BoolVar(&f.explain, "explain-dialect", false, "print the SQL that would run, and run nothing")
 	flags.StringVarP(&f.format, "format", "F", f.format, "`FORMAT` of the rows: auto, table, vertical, csv, tsv, json, jsonl, markdown, html, parquet, arrow, arrows, xlsx or none")
 	flags.StringVarP(&f.output, "output", "o", "", "write the rows to `FILE`, whole or not at all; its suffix says the format; .gz or .zst behind it compresses")
@@ -102,41 +104,10 @@ suffix of --output says otherwise (see trailql help formats).`,
 	flags.StringVar(&f.csvSafe, "csv-safe", f.csvSafe, "csv, tsv: `WHAT` to do with texts that a spreadsheet takes for formulas: off, prefix (with ') or reject")
 	flags.StringVar(&f.jsonNumbers, "json-numbers", f.jsonNumbers, "json, jsonl: `HOW` to write decimals and integers beyond 2^53: exact, or safe (as texts)")
 	flags.BoolVar(&f.stats, "stats", false, "a line of JSON about each statement on stderr")
-	flags.DurationVar(&f.timeout, "timeout", 0, "stop a statement after this `DURATION`, such as 90s (default no limit)")
-	flags.StringVar(&f.maxScan, "max-scan", "", "refuse a statement that would read data files of more than this `SIZE`")
-	flags.StringVar(&f.memory, "memory", "", "memory for queries, a `SIZE` such as 2GiB (default 80 % of the machine's)")
-	flags.IntVar(&f.threads, "threads", 0, "use `N` threads (default one for each processor)")
-	flags.StringVar(&f.unloadDir, "unload-dir", "", "`DIR` below which UNLOAD may write; without it UNLOAD is refused")
+	f.display.add(flags)
+	f.engine.add(flags)
 	flags.BoolVar(&a.jsonErrors, "json-errors", false, "errors as a line of JSON")
 	return cmd
-}
-
-// engineOptions are the options of the engine and the limits of each statement.
-func (f *queryFlags) engineOptions() (o duck.Options, l engine.Limits, err error) {
-	o = duck.Options{Threads: f.threads, UnloadDir: f.unloadDir}
-	l = engine.Limits{Timeout: f.timeout}
-	switch {
-	case f.threads < 0:
-		return o, l, usagef("--threads %d: want 1 or more", f.threads)
-	case f.maxRows < 0:
-		return o, l, usagef("--max-rows %d: want 0 or more", f.maxRows)
-	case f.timeout < 0:
-		return o, l, usagef("--timeout %s: want a duration above zero", f.timeout)
-	}
-	if f.memory != "" {
-		if o.Memory, err = parseSize(f.memory); err != nil {
-			return o, l, usagef("--memory: %w", err)
-		}
-	}
-	if f.maxScan != "" {
-		if l.Scan, err = parseSize(f.maxScan); err != nil {
-			return o, l, usagef("--max-scan: %w", err)
-		}
-		if l.Scan <= 0 {
-			return o, l, usagef("--max-scan %s: want a size above zero", f.maxScan)
-		}
-	}
-	return o, l, nil
 }
 
 // checkChoices refuses values of flags that are none of the choices.
@@ -145,27 +116,43 @@ func (f *queryFlags) checkChoices() error {
 		flag, value string
 		choices     []string
 	}{
-		{"dialect", f.dialect, []string{"athena", "lake", "duckdb"}},
+		{"dialect", f.dialect, dialects},
 		{"csv-quote", f.csvQuote, []string{"minimal", "all"}},
 		{"csv-safe", f.csvSafe, []string{"off", "prefix", "reject"}},
 		{"json-numbers", f.jsonNumbers, []string{"exact", "safe"}},
 	} {
-		if !slices.Contains(c.choices, c.value) {
-			last := len(c.choices) - 1
-			return usagef("--%s %q: want %s or %s", c.flag, c.value, strings.Join(c.choices[:last], ", "), c.choices[last])
+		if err := checkChoice(c.flag, c.value, c.choices); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+var dialects = []string{"athena", "lake", "duckdb"}
+
+func checkChoice(flag, value string, choices []string) error {
+	if slices.Contains(choices, value) {
+		return nil
+	}
+	last := len(choices) - 1
+	return usagef("--%s %q: want %s or %s", flag, value, strings.Join(choices[:last], ", "), choices[last])
 }
 
 func runQuery(ctx context.Context, a *app, f *queryFlags) (err error) {
 	if len(f.sources) == 0 {
 		return usagef("no SQL given: name it as an argument, with -c or -f, or - for stdin")
 	}
-	if err := f.checkChoices(); err != nil {
+	if err := errors.Join(f.checkChoices(), f.display.check()); err != nil {
 		return err
 	}
-	options, limits, err := f.engineOptions()
+	if f.maxRows < 0 {
+		return usagef("--max-rows %d: want 0 or more", f.maxRows)
+	}
+	options, limits, err := f.engine.options()
+	if err != nil {
+		return err
+	}
+	window, err := f.window(a)
 	if err != nil {
 		return err
 	}
@@ -201,7 +188,8 @@ func runQuery(ctx context.Context, a *app, f *queryFlags) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, out.discard()) }()
-	q := engine.Query{Dialect: f.dialect, Limits: limits}
+	q := engine.Query{Dialect: f.dialect, Limits: limits, Window: window}
+	out.window = window
 	for _, p := range f.params {
 		q.Params = append(q.Params, p)
 	}
@@ -212,6 +200,25 @@ func runQuery(ctx context.Context, a *app, f *queryFlags) (err error) {
 		}
 	}
 	return out.commit()
+}
+
+// window is the span of event times that the user asked for.
+func (f *queryFlags) window(a *app) (engine.Window, error) {
+	from := f.from
+	if f.last != "" {
+		if f.from != "" {
+			return engine.Window{}, usagef("--last and --from both say where the time starts")
+		}
+		if strings.HasPrefix(strings.TrimSpace(f.last), "-") {
+			return engine.Window{}, usagef("--last %s: want a span such as 7d", f.last)
+		}
+		from = "-" + strings.TrimSpace(f.last)
+	}
+	w, err := repl.ParseWindow(a.now(), time.UTC, from, f.to)
+	if err != nil {
+		return engine.Window{}, usagef("--from, --to, --last: %w", err)
+	}
+	return w, nil
 }
 
 // showsSomeRows is true of the forms in which rows can be left out in the middle.

@@ -5,14 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strconv"
+	"strings"
+	"time"
 
 	"golang.org/x/term"
 
 	"github.com/trailql/trailql/engine"
 	"github.com/trailql/trailql/engine/output"
+	"github.com/trailql/trailql/engine/quantity"
 )
 
 // formatAuto is a table on a terminal and CSV anywhere else.
@@ -96,13 +100,15 @@ type queryOutput struct {
 	writer     io.Writer
 	options    output.Options
 	stats      bool           // a line of JSON for each statement
+	window     engine.Window  // outside which events were left out
 	written    int            // results
 	compressed io.WriteCloser // nil, or what writer is
-	file       *newFile       // nil for stdout
+	file       *output.File   // nil for stdout
+	name       string         // of the file
 }
 
 func openQueryOutput(a *app, f *queryFlags, format output.Format) (*queryOutput, error) {
-	o := &queryOutput{app: a, writer: a.stdout, stats: f.stats, options: output.Options{
+	o := &queryOutput{app: a, writer: a.stdout, name: f.output, stats: f.stats, options: output.Options{
 		Format:      format,
 		SafeNumbers: f.jsonNumbers == "safe",
 		QuoteAll:    f.csvQuote == "all",
@@ -111,7 +117,7 @@ func openQueryOutput(a *app, f *queryFlags, format output.Format) (*queryOutput,
 		NoHeader:    f.noHeader,
 		TypeKey:     engine.TypeKey,
 	}}
-	if f.given("null") {
+	if f.given("null") || f.null != "" {
 		o.options.Null = &f.null
 	}
 	if f.csvSafe != "off" {
@@ -127,19 +133,25 @@ func openQueryOutput(a *app, f *queryFlags, format output.Format) (*queryOutput,
 		o.options.Terminal = true
 		o.options.MaxRows = f.maxRows
 		o.options.Width = widthOf(terminal)
-		o.options.Color = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+		o.options.ASCII = f.display.onlyASCII()
 	}
+	o.options.Color = f.display.colors(a.stdout)
+	o.options.ASCII = o.options.ASCII || f.display.ascii
 	return o, nil
 }
 
 func (o *queryOutput) create(f *queryFlags) (err error) {
-	if o.file, err = createFile(f.output, f.force); err != nil {
+	o.file, err = output.CreateFile(f.output, f.force)
+	if errors.Is(err, fs.ErrExist) {
+		return usagef("%s exists: use --force to replace it", f.output)
+	}
+	if err != nil {
 		return err
 	}
 	o.writer = o.file
 	if compression, ok := output.CompressionOfFile(f.output); ok {
 		if o.compressed, err = output.Compress(o.file, compression); err != nil {
-			return errors.Join(err, o.file.discard())
+			return errors.Join(err, o.file.Discard())
 		}
 		o.writer = o.compressed
 	}
@@ -197,7 +209,7 @@ func (o *queryOutput) report(s output.Summary, stats engine.Stats) {
 		a.warn("several columns have the same name; they are numbered")
 	}
 	if o.options.Terminal && s.EscapedCells > 0 {
-		a.warn("%s with characters that control terminals; shown escaped", plural(s.EscapedCells, "value"))
+		a.warn("%s with characters that control terminals; shown escaped", quantity.Plural(s.EscapedCells, "value"))
 	}
 	if s.FormulaCells > 0 && !o.options.Terminal && o.options.Formulas == output.KeepFormulas {
 		a.note("%s like spreadsheet formulas; for a spreadsheet use --csv-safe prefix, or write .xlsx", startLike(s.FormulaCells))
@@ -211,24 +223,30 @@ func startLike(cells int64) string {
 	if cells == 1 {
 		return "1 text cell starts"
 	}
-	return formatCount(cells) + " text cells start"
+	return quantity.Count(cells) + " text cells start"
 }
 
 func (o *queryOutput) footer(s output.Summary, stats engine.Stats) {
-	line := plural(s.Rows, "row")
+	line := quantity.Plural(s.Rows, "row")
 	if s.RowsShown < s.Rows {
-		line += fmt.Sprintf(" (%s shown)", formatCount(s.RowsShown))
+		line += fmt.Sprintf(" (%s shown)", quantity.Count(s.RowsShown))
 	}
 	if s.ColumnsShown < s.Columns {
 		line += fmt.Sprintf(" · %d of %d columns shown", s.ColumnsShown, s.Columns)
 	}
 	line += fmt.Sprintf(" · %.2f s", stats.Elapsed.Seconds())
 	if stats.FilesTotal > 0 {
-		line += fmt.Sprintf(" · %s of %s in %s of %s", formatBytes(stats.Bytes), formatBytes(stats.BytesTotal),
-			formatCount(int64(stats.Files)), plural(int64(stats.FilesTotal), "file"))
+		line += fmt.Sprintf(" · %s of %s in %s of %s", quantity.Bytes(stats.Bytes), quantity.Bytes(stats.BytesTotal),
+			quantity.Count(int64(stats.Files)), quantity.Plural(int64(stats.FilesTotal), "file"))
 	}
 	if stats.PartitionsTotal > 0 {
-		line += fmt.Sprintf(" · %s of %s", formatCount(int64(stats.Partitions)), plural(int64(stats.PartitionsTotal), "partition"))
+		line += fmt.Sprintf(" · %s of %s", quantity.Count(int64(stats.Partitions)), quantity.Plural(int64(stats.PartitionsTotal), "partition"))
+	}
+	if !o.window.IsZero() && stats.FilesTotal > 0 {
+		line += " · events " + windowText(o.window)
+	}
+	if o.options.ASCII {
+		line = output.EscapeASCII(strings.NewReplacer(" · ", " | ", " … ", " ... ").Replace(line))
 	}
 	a := o.app
 	fmt.Fprintln(a.stderr, line)
@@ -238,6 +256,25 @@ func (o *queryOutput) footer(s output.Summary, stats engine.Stats) {
 	if s.ColumnsShown < s.Columns || s.CutCells > 0 {
 		a.note("values are cut or left out; --format vertical shows them whole")
 	}
+}
+
+// windowText is a window for people.
+func windowText(w engine.Window) string {
+	switch {
+	case w.To.IsZero():
+		return "from " + w.From.Format(time.RFC3339)
+	case w.From.IsZero():
+		return "before " + w.To.Format(time.RFC3339)
+	}
+	return w.From.Format(time.RFC3339) + " … " + w.To.Format(time.RFC3339)
+}
+
+// timeOrNil leaves out an open bound.
+func timeOrNil(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
 }
 
 // statsLine is what --stats prints. Its names are part of the interface.
@@ -252,6 +289,9 @@ type statsLine struct {
 	BytesScanned    int64  `json:"bytes_scanned"`
 	BytesTotal      int64  `json:"bytes_total"`
 	Truncated       bool   `json:"truncated"` // rows are missing because a limit was reached
+	// The window of --from, --to and --last.
+	From *time.Time `json:"from,omitempty"`
+	To   *time.Time `json:"to,omitempty"`
 }
 
 // reportStats writes the line of --stats for a statement that ended with err.
@@ -264,6 +304,7 @@ func (o *queryOutput) reportStats(stats engine.Stats, err error) error {
 		FilesRead: stats.Files, FilesTotal: stats.FilesTotal,
 		PartitionsRead: stats.Partitions, PartitionsTotal: stats.PartitionsTotal,
 		BytesScanned: stats.Bytes, BytesTotal: stats.BytesTotal,
+		From: timeOrNil(o.window.From), To: timeOrNil(o.window.To),
 	}
 	switch {
 	case errors.Is(err, engine.ErrLimit), errors.Is(err, engine.ErrTimeout):
@@ -283,13 +324,13 @@ func (o *queryOutput) commit() error {
 	}
 	if o.compressed != nil {
 		if err := o.compressed.Close(); err != nil {
-			return fmt.Errorf("write %s: %w", o.file.name, err)
+			return fmt.Errorf("write %s: %w", o.name, err)
 		}
 	}
-	if err := o.file.commit(); err != nil {
+	if err := o.file.Commit(); err != nil {
 		return err
 	}
-	o.app.note("wrote %s", o.file.name)
+	o.app.note("wrote %s", o.name)
 	return nil
 }
 
@@ -298,5 +339,5 @@ func (o *queryOutput) discard() error {
 	if o.file == nil {
 		return nil
 	}
-	return o.file.discard()
+	return o.file.Discard()
 }

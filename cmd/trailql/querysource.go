@@ -6,13 +6,11 @@ import (
 	"io"
 	"os"
 	"strings"
-	"unicode/utf8"
-
-	"github.com/rivo/uniseg"
 
 	"github.com/trailql/trailql/engine"
 	"github.com/trailql/trailql/engine/dialect"
 	"github.com/trailql/trailql/engine/output"
+	"github.com/trailql/trailql/engine/quantity"
 )
 
 // sqlSource is where statements come from: a text, or a file ("-" is stdin).
@@ -88,7 +86,7 @@ func (s sqlSource) read(stdin io.Reader) (string, error) {
 	case err != nil:
 		return "", fmt.Errorf("read SQL: %w", err)
 	case len(text) > maxScript:
-		return "", usagef("read SQL: %s is larger than %s", s.file, formatBytes(maxScript))
+		return "", usagef("read SQL: %s is larger than %s", s.file, quantity.Bytes(maxScript))
 	}
 	return strings.TrimPrefix(string(text), "\ufeff"), nil
 }
@@ -113,7 +111,7 @@ func (s sqlStatement) locate(err error) error {
 		}
 		e.Line += line - 1
 	}
-	return statementError{problem: e, file: s.file, lines: excerpt(s.script, e.Line, e.Column)}
+	return statementError{problem: e, file: s.file, lines: output.Excerpt(s.script, e.Line, e.Column)}
 }
 
 // statementError is an SQLError placed in its script.
@@ -132,36 +130,3 @@ func (e statementError) Error() string {
 
 func (e statementError) Unwrap() error   { return e.problem }
 func (e statementError) Lines() []string { return e.lines }
-
-// excerptWidth is how much of a long line is shown, in characters.
-const excerptWidth = 100
-
-// excerpt is a line of a script and a line with a caret below the column.
-func excerpt(script string, line, column int) []string {
-	all := strings.Split(script, "\n")
-	if line < 1 || line > len(all) || column < 1 {
-		return nil
-	}
-	text := []rune(strings.TrimRight(all[line-1], "\r"))
-	at := min(column-1, len(text))
-	start, end := 0, len(text)
-	if len(text) > excerptWidth {
-		start = max(0, at-excerptWidth/2)
-		end = min(len(text), start+excerptWidth)
-	}
-	visible := func(r []rune) string { return output.Escape(strings.ReplaceAll(string(r), "\t", " ")) }
-	before, after := visible(text[start:at]), visible(text[at:end])
-	caret := strings.Repeat(" ", uniseg.StringWidth(before)) + strings.Repeat("^", wordWidth(after))
-	return []string{before + after, caret}
-}
-
-// wordWidth is how many carets to draw: as many as the word there is wide.
-func wordWidth(s string) int {
-	n := strings.IndexFunc(s, func(r rune) bool {
-		return !(r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z')
-	})
-	if n < 0 {
-		n = utf8.RuneCountInString(s)
-	}
-	return max(1, n)
-}

@@ -18,6 +18,9 @@ type app struct {
 	quiet          bool
 	jsonErrors     bool
 	now            func() time.Time
+	signals        *signals // nil in tests
+	configFlags    configFlags
+	config         *config // nil for commands that need none
 }
 
 // run executes one command line and returns its exit code. Results go to
@@ -35,7 +38,7 @@ func run(ctx context.Context, args []string, a *app) (code int) {
 
 func newRootCommand(a *app) *cobra.Command {
 	root := &cobra.Command{
-		Use:   "trailql COMMAND",
+		Use:   "trailql [COMMAND]",
 		Short: "SQL over AWS CloudTrail archives",
 		Long: `trailql turns a CloudTrail archive into a warehouse (an Apache Iceberg table
 over Parquet files) and answers Athena-like SQL on it, on this machine.`,
@@ -44,8 +47,11 @@ over Parquet files) and answers Athena-like SQL on it, on this machine.`,
   trailql status`,
 		SilenceErrors: true, // report prints them
 		SilenceUsage:  true,
-		PersistentPreRun: func(*cobra.Command, []string) {
-			a.findWarehouse()
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if !isConfigured(cmd) {
+				return nil
+			}
+			return a.configure(cmd)
 		},
 	}
 	root.SetIn(a.stdin)
@@ -58,11 +64,14 @@ over Parquet files) and answers Athena-like SQL on it, on this machine.`,
 	root.SetUsageTemplate(usage + "{{if not .HasParent}}\nTopics:\n" + topicList() + "{{end}}")
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.warehouse, "warehouse", a.warehouse, "warehouse `DIR` (default $"+warehouseVariable+" or trailql/warehouse in the user's data folder)")
+	a.configFlags.add(flags)
 	flags.BoolVarP(&a.quiet, "quiet", "q", a.quiet, "no progress and no notes")
 	root.AddCommand(
 		newConvertCommand(a),
 		newQueryCommand(a),
 		newStatusCommand(a),
+		newShellCommand(a),
+		newConfigCommand(a),
 		newExportCommand(a),
 		newVersionCommand(a),
 	)
@@ -74,6 +83,7 @@ over Parquet files) and answers Athena-like SQL on it, on this machine.`,
 		}
 	}
 	requireCommand(a, root)
+	openShell(a, root)
 	return root
 }
 
@@ -92,10 +102,29 @@ func requireCommand(a *app, group *cobra.Command) {
 	}
 }
 
+// openShell makes the program alone open the shell, where somebody sits.
+func openShell(a *app, root *cobra.Command) {
+	help := root.RunE
+	root.RunE = func(cmd *cobra.Command, args []string) error {
+		if !isTerminal(a.stdin) || !isTerminal(a.stdout) {
+			return help(cmd, args)
+		}
+		shell, _, err := root.Find([]string{"shell"})
+		if err != nil {
+			return err
+		}
+		shell.SetContext(cmd.Context())
+		if err := a.config.apply(shell.Name(), shell.Flags()); err != nil {
+			return err
+		}
+		return shell.RunE(shell, nil)
+	}
+}
+
 func newHelpCommand(root *cobra.Command) *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND | TOPIC]",
-		Short: "Explain a command or a topic: sql, functions, formats",
+		Short: "Explain a command or a topic: sql, shell, config …",
 		RunE: func(_ *cobra.Command, args []string) error {
 			if found, err := writeTopic(root.OutOrStdout(), args); found {
 				return err

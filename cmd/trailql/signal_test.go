@@ -14,7 +14,7 @@ import (
 func TestSignalsCancel(t *testing.T) {
 	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		t.Run(s.String(), func(t *testing.T) {
-			ctx, stop := withSignals(t.Context())
+			ctx, _, stop := withSignals(t.Context())
 			defer stop()
 			if err := syscall.Kill(os.Getpid(), s); err != nil {
 				t.Fatal(err)

@@ -19,6 +19,7 @@ import (
 	"github.com/trailql/trailql/engine"
 	"github.com/trailql/trailql/engine/duck"
 	"github.com/trailql/trailql/engine/output"
+	"github.com/trailql/trailql/engine/quantity"
 )
 
 // status is what the command reports; its JSON form is part of the interface.
@@ -65,7 +66,7 @@ belong to several records that differ.`,
 			var o duck.Options
 			if memory != "" {
 				var err error
-				if o.Memory, err = parseSize(memory); err != nil {
+				if o.Memory, err = quantity.ParseBytes(memory); err != nil {
 					return usagef("--memory: %w", err)
 				}
 			}
@@ -238,19 +239,19 @@ func (s *status) print(w io.Writer) error {
 	if s.FirstEvent != nil {
 		row("events", "%s to %s", s.FirstEvent.Format(time.RFC3339), s.LastEvent.Format(time.RFC3339))
 	}
-	row("days", "%s with records, of %s", formatCount(int64(s.Days)), formatCount(int64(s.DaysSpan)))
-	row("regions", "%s", formatCount(int64(s.Regions)))
-	row("log files read", "%s", formatCount(s.Objects))
-	row("rejected", "%s", formatCount(s.Rejected))
+	row("days", "%s with records, of %s", quantity.Count(int64(s.Days)), quantity.Count(int64(s.DaysSpan)))
+	row("regions", "%s", quantity.Count(int64(s.Regions)))
+	row("log files read", "%s", quantity.Count(s.Objects))
+	row("rejected", "%s", quantity.Count(s.Rejected))
 	if s.SharedEventIDs != nil {
-		row("shared event ids", "%s", formatCount(*s.SharedEventIDs))
+		row("shared event ids", "%s", quantity.Count(*s.SharedEventIDs))
 	} else {
 		row("shared event ids", "not counted")
 	}
 	fmt.Fprintln(out)
 	fmt.Fprintln(out, "table\trows\tfiles\tsize")
 	for _, t := range s.Tables {
-		fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", output.Escape(t.Name), formatCount(t.Records), formatCount(t.Files), formatBytes(t.Bytes))
+		fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", output.Escape(t.Name), quantity.Count(t.Records), quantity.Count(t.Files), quantity.Bytes(t.Bytes))
 	}
 	return out.Flush()
 }

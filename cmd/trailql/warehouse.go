@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
 	"syscall"
 
@@ -14,12 +13,9 @@ import (
 
 const warehouseVariable = "TRAILQL_WAREHOUSE"
 
-// findWarehouse settles where the warehouse is: flag, environment, then the
-// user's data folder.
+// findWarehouse settles where the warehouse is: what was said, or the user's
+// data folder.
 func (a *app) findWarehouse() {
-	if a.warehouse == "" {
-		a.warehouse = os.Getenv(warehouseVariable)
-	}
 	if a.warehouse == "" {
 		a.warehouse = filepath.Join(xdg.DataHome, "trailql", "warehouse")
 	}
