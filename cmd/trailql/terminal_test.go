@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -81,6 +82,10 @@ func (p *shellPlace) start(t testing.TB, name string, args ...string) *terminal 
 
 func (p *shellPlace) startSized(t testing.TB, size *pty.Winsize, name string, args ...string) *terminal {
 	t.Helper()
+	// A program takes over what its parent ignores, and nohup ignores SIGHUP.
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(hangups) })
 	master, tty, err := pty.Open()
 	if err != nil {
 		t.Skipf("no pseudo-terminal: %v", err)
