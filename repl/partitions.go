@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,7 +31,11 @@ func runPartitions(s *Session, ctx context.Context, a arguments) error {
 	if err != nil {
 		var wrong *engine.SQLError
 		if errors.As(err, &wrong) {
-			return fmt.Errorf("%s has no partitions (%s)", table, didYouMean(table, candidateTables(s, ""), ".tables lists all tables"))
+			tables := candidateTables(s, "")
+			if slices.Contains(tables, table) {
+				return fmt.Errorf("%s is a view: only tables have partitions", table)
+			}
+			return fmt.Errorf("there is no table %s (%s)", table, didYouMean(table, tables, ".tables lists all"))
 		}
 		return err
 	}

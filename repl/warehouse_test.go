@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -76,6 +77,10 @@ func run(t *testing.T, w warehouse, columns int, inputs ...string) string {
 // squeezed has one space for many: how wide a column is does not matter here.
 func squeezed(text string) string { return strings.Join(strings.Fields(text), " ") }
 
+// sizes of files hang on the length of the path that the archive is at, which is
+// in each row.
+var sizes = regexp.MustCompile(`\b(\d{5}( │\n)|[\d.]+( kB))`)
+
 // TestWarehouse runs the scripts in testdata/warehouse on testdata/sample.
 func TestWarehouse(t *testing.T) {
 	scripts, err := filepath.Glob("testdata/warehouse/*.session")
@@ -94,7 +99,7 @@ func TestWarehouse(t *testing.T) {
 			}
 			var got strings.Builder
 			for line := range strings.Lines(string(archive.Files[0].Data)) {
-				fmt.Fprintf(&got, "trailql> %s%s", line, run(t, e, 100, line))
+				fmt.Fprintf(&got, "trailql> %s%s", line, sizes.ReplaceAllString(run(t, e, 100, line), "#####$2$3"))
 			}
 			if *update {
 				archive.Files[1].Data = []byte(got.String())
@@ -383,7 +388,7 @@ func TestExplain(t *testing.T) {
 		name, input string
 		want        []string
 	}{
-		{"everything", ".explain SELECT count(*)", []string{"Runs as\n", "Reads 334.3 kB of 334.3 kB in 9 of 9 files, 9 of 9 partitions", "READ_PARQUET"}},
+		{"everything", ".explain SELECT count(*)", []string{"Runs as\n", " in 9 of 9 files, 9 of 9 partitions", "READ_PARQUET"}},
 		{"a part", ".explain SELECT * FROM cloudtrail_logs WHERE region = 'eu-west-1';", []string{"in 3 of 9 files, 3 of 9 partitions"}},
 		{"in the window", ".window 2025-06-02 2025-06-03\n.explain SELECT * FROM cloudtrail_logs", []string{"3 of 9 partitions"}},
 		{"analyze", ".explain analyze SELECT count(*) FROM cloudtrail_logs", []string{"Total Time"}},
