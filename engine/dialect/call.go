@@ -11,6 +11,17 @@ func (a *analysis) macro(name string) string {
 	return name
 }
 
+// network is what to call for one of the functions of addresses: the macro, whose
+// error ends the query, or where an error is to be null the engine's function, which
+// gives null. TRY around the macro would spoil rows without an error, too: it
+// runs them again one by one, and not as the engine's function is told.
+func (a *analysis) network(name string, try bool) string {
+	if try || a.tries > 0 {
+		return strings.TrimPrefix(name, "trino_")
+	}
+	return a.macro(name)
+}
+
 // maxNested calls of functions that repeat an argument: each may double the
 // text, here or where a macro is expanded.
 const maxNested = 10
@@ -27,6 +38,10 @@ func (a *analysis) call(e *expr, in *scope, ctes *cteScope) Type {
 	}
 	if lambdas[e.op] {
 		return a.lambdaCall(e, in, ctes)
+	}
+	if e.op == "try" {
+		a.tries++
+		defer func() { a.tries-- }()
 	}
 	types := make([]Type, len(e.args))
 	for i, x := range e.args {
@@ -84,7 +99,7 @@ func (a *analysis) call(e *expr, in *scope, ctes *cteScope) Type {
 	switch {
 	case f.To != "":
 		a.patches.replaceText(c.name, f.To)
-	case f.Macro != "" || f.UDF:
+	case f.Macro != "":
 		a.callMacro(e, f.MacroName())
 	}
 	return f.result(types)

@@ -25,6 +25,13 @@ func (a *analysis) cast(e *expr, in *scope, ctes *cteScope) Type {
 			w.text(after, e.end-1)
 		})
 	}
+	function := func(name string) { // in place of the whole cast
+		a.patches.replace(e.extent, func(w *writer) {
+			w.text(name+"(", e.start)
+			w.source(value.extent)
+			w.text(")", e.end-1)
+		})
+	}
 	switch to.Kind {
 	case Text:
 		a.castToText(e, from, instead)
@@ -52,9 +59,9 @@ func (a *analysis) cast(e *expr, in *scope, ctes *cteScope) Type {
 			a.fail(value.start, "text cannot be cast to an array, map or row", "write CAST(json_parse(…) AS …)")
 		}
 	case Address:
-		instead(a.macro("trino_ip_address")+"(", ")")
+		function(a.network("trino_ip_address", e.op == "TRY_CAST"))
 	case Network:
-		instead(a.macro("trino_ip_prefix")+"(", ")")
+		function(a.network("trino_ip_prefix", e.op == "TRY_CAST"))
 	case Unknown:
 		return Type{}
 	}

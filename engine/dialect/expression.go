@@ -155,9 +155,9 @@ func (a *analysis) typedLiteral(e *expr) Type {
 		_, fraction, _ := strings.Cut(e.text, ".")
 		return Type{Kind: Timestamp, Scale: len(fraction)}
 	case "IPADDRESS":
-		a.patches.replaceText(e.extent, a.macro("trino_ip_address")+"("+literal+")")
+		a.patches.replaceText(e.extent, a.network("trino_ip_address", false)+"("+literal+")")
 	case "IPPREFIX":
-		a.patches.replaceText(e.extent, a.macro("trino_ip_prefix")+"("+literal+")")
+		a.patches.replaceText(e.extent, a.network("trino_ip_prefix", false)+"("+literal+")")
 	case "X":
 		a.patches.replaceText(e.extent, "unhex("+quoteText(strings.ReplaceAll(e.text, " ", ""))+")")
 		kind = Binary

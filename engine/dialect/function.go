@@ -16,7 +16,6 @@ type Function struct {
 	// that it has under the name To, or that only the translation can write.
 	Macro string
 	To    string
-	UDF   bool // trino_NAME is a function of the engine's own
 	// Returns is the type: as ParseType reads it, $1 for that of the first
 	// argument, $1[] for a list of it, *1 for its element.
 	Returns    string
@@ -43,7 +42,7 @@ func FunctionNamed(name string) (Function, bool) {
 }
 
 // MacroSQL is the statement that makes the macro of this name, as
-// Statement.Macros has it; "" where the engine has to bring the function.
+// Statement.Macros has it; "" for any other name.
 func MacroSQL(name string) string {
 	f, ok := FunctionNamed(strings.TrimPrefix(name, "trino_"))
 	if !ok || f.Macro == "" {

@@ -266,10 +266,11 @@ var functions = []Function{
 	{Name: "text_of", Arguments: "", Group: "",
 		Macro: `(x TIMESTAMPTZ) AS strftime(x, '%Y-%m-%d %H:%M:%S.%g UTC'), (x TIMESTAMP) AS strftime(x, '%Y-%m-%d %H:%M:%S.%g'), (x DATE) AS CAST(x AS VARCHAR), (x BLOB) AS decode(x), (x) AS CASE typeof(x) WHEN 'JSON' THEN json_extract_string(to_json(x), '$') ELSE CAST(x AS VARCHAR) END`},
 
-	// IP addresses. The engine brings these.
-	{Name: "ip_contains", Arguments: "", UDF: true, Returns: "BOOLEAN"},
-	{Name: "ip_address", Arguments: "", UDF: true, Returns: "IPADDRESS"},
-	{Name: "ip_prefix", Arguments: "(address, bits)", Group: groupIP, UDF: true, Returns: "IPPREFIX", Example: `ip_prefix(IPADDRESS '192.168.7.9', 16)`, Want: "192.168.0.0/16"},
-	{Name: "ip_prefix_of", Arguments: "", UDF: true, Returns: "IPPREFIX"},
-	{Name: "ip_key", Arguments: "", UDF: true, Returns: "BLOB"},
+	// IP addresses. What these call the engine brings; it is null where there is no
+	// answer. A cast makes the error of that: TRY does not take error().
+	{Name: "ip_contains", Arguments: "", Macro: `(n, a) AS coalesce(ip_contains(n, a), CASE WHEN n IS NOT NULL AND a IS NOT NULL THEN CAST(CAST('not an IP address or network: ' || n || ', ' || a AS INTEGER) AS BOOLEAN) END)`, Returns: "BOOLEAN"},
+	{Name: "ip_address", Arguments: "", Macro: `(s) AS coalesce(ip_address(s), CASE WHEN s IS NOT NULL THEN CAST(CAST('not an IP address: ' || s AS INTEGER) AS VARCHAR) END)`, Returns: "IPADDRESS"},
+	{Name: "ip_prefix", Arguments: "(address, bits)", Group: groupIP, Macro: `(s) AS coalesce(ip_prefix(s), CASE WHEN s IS NOT NULL THEN CAST(CAST('not an IP prefix: ' || s AS INTEGER) AS VARCHAR) END)`, Returns: "IPPREFIX", Example: `ip_prefix(IPADDRESS '192.168.7.9', 16)`, Want: "192.168.0.0/16"},
+	{Name: "ip_prefix_of", Arguments: "", Macro: `(s, bits) AS coalesce(ip_prefix_of(s, CAST(bits AS BIGINT)), CASE WHEN s IS NOT NULL AND bits IS NOT NULL THEN CAST(CAST('not a prefix of ' || s || ': ' || bits || ' bits' AS INTEGER) AS VARCHAR) END)`, Returns: "IPPREFIX"},
+	{Name: "ip_key", Arguments: "", Macro: `(s) AS ip_key(s)`, Returns: "BLOB"},
 }

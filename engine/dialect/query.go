@@ -14,6 +14,7 @@ type analysis struct {
 	relations   Relations
 	patches     *patches
 	macros      map[string]bool
+	tries       int   // calls of try around
 	quotedMarks []int // offsets of the '?' of Lake dashboards
 	made        int   // parameters of lambdas
 	nested      int   // calls around the current place that may repeat their arguments

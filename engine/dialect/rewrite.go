@@ -196,7 +196,7 @@ func (a *analysis) contains(e *expr, types []Type) (Type, bool) {
 	}
 	network := types[0].Kind == Network || types[1].Kind == Address || e.args[0].kind == stringExpr && strings.Contains(e.args[0].text, "/")
 	if network && types[0].Kind != List {
-		a.patches.replaceText(e.call.name, a.macro("trino_ip_contains"))
+		a.patches.replaceText(e.call.name, a.network("trino_ip_contains", false))
 	} else if types[0].isText() && !types[0].isJSON() {
 		a.fail(e.start, "contains searches an array", "for text write strpos(text, part) > 0")
 	} else if types[0].Kind == List {
@@ -433,7 +433,7 @@ func (a *analysis) truncateTime(e *expr, types []Type) (Type, bool) {
 }
 
 func (a *analysis) prefixOf(e *expr, _ []Type) (Type, bool) {
-	a.callMacro(e, "trino_ip_prefix_of")
+	a.patches.replaceText(e.call.name, a.network("trino_ip_prefix_of", false))
 	return Type{Kind: Network}, true
 }
 

@@ -123,7 +123,8 @@ func stopped(ctx context.Context) error {
 
 func (f *failure) sqlError(s *dialect.Statement, shift int) *engine.SQLError {
 	e := &engine.SQLError{Message: f.summary()}
-	if offset, err := f.Position.Int64(); err == nil && int(offset) >= shift {
+	// In a macro the place is one of the macro's text.
+	if offset, err := f.Position.Int64(); err == nil && int(offset) >= shift && !failedMacro.MatchString(f.Message) {
 		e.Line, e.Column = s.Position(int(offset) - shift)
 	}
 	if (f.Subtype == "COLUMN_NOT_FOUND" || f.Subtype == "MISSING_ENTRY") && f.Candidates != "" {
@@ -135,6 +136,9 @@ func (f *failure) sqlError(s *dialect.Statement, shift int) *engine.SQLError {
 // summary says in one line what is wrong, in the words of this program where
 // the kind of mistake is a common one.
 func (f *failure) summary() string {
+	if reason := failedMacro.FindStringSubmatch(f.Message); reason != nil {
+		return reason[1]
+	}
 	switch {
 	case f.Subtype == "COLUMN_NOT_FOUND" && f.Name != "":
 		return fmt.Sprintf("column %q does not exist", f.Name)
@@ -151,6 +155,10 @@ func nearest(name, candidates string) string {
 	}
 	return didYouMean(strings.ToLower(name), slices.Values(names))
 }
+
+// failedMacro is the error of a cast by which a macro of package dialect says why
+// it has no answer.
+var failedMacro = regexp.MustCompile(`(?s)^Could not convert string '(not an? .*)' to INT32`)
 
 var spaces = regexp.MustCompile(`\s+`)
 

@@ -54,6 +54,8 @@ var allowedFunctions = nameSet(`
 	json_extract_string json_group_array json_group_object json_group_structure json_keys json_merge_patch merge_record json_object json_pretty
 	json_quote json_structure json_transform json_transform_strict json_type json_valid json_value to_json
 
+	ip_contains ip_address ip_prefix ip_prefix_of ip_key
+
 	current_date current_localtime current_localtimestamp get_current_time get_current_timestamp now today transaction_timestamp
 	current_catalog current_database current_role current_schema current_schemas current_user session_user user
 	gen_random_uuid uuid uuidv4 uuidv7 random

@@ -84,7 +84,7 @@ func recordJSON() string {
 	})
 	return `CASE WHEN unmodeled IS NULL THEN ` + object + `
 		WHEN regexp_full_match(unmodeled, '\{("[A-Za-z0-9]+":null,?)+\}') THEN ` + strings.TrimSuffix(object, " || '}')") + ` || ',' || substr(unmodeled, 2))
-		ELSE merge_record(` + careful + `, unmodeled) END`
+		ELSE coalesce(merge_record(` + careful + `, unmodeled), error('the record is not JSON')) END`
 }
 
 // recordObject is a record of its columns. literal writes those that hold JSON.

@@ -20,9 +20,14 @@ import (
 	bindings "github.com/duckdb/duckdb-go-bindings"
 )
 
-// addFunctions gives the database the functions of network.go, under the names
-// that translations call, and that of recordjson.go. They are there for all
+// addFunctions gives the database the functions of network.go, which the macros
+// of package dialect call, and that of recordjson.go. They are there for all
 // connections.
+//
+// None of them fails: what has no answer is null, and the macros make errors of
+// it. DuckDB takes the functions of its C interface for ones that cannot fail: it
+// runs them over all values of a Parquet dictionary, also those of rows that a
+// condition in front has left out, and changes the order of conditions.
 func (c *connection) addFunctions() error {
 	text, long, truth, blob := bindings.TypeVarchar, bindings.TypeBigInt, bindings.TypeBoolean, bindings.TypeBlob
 	for _, f := range []struct {
@@ -31,18 +36,17 @@ func (c *connection) addFunctions() error {
 		gives    bindings.Type
 		callback unsafe.Pointer
 	}{
-		{"trino_ip_contains", []bindings.Type{text, text}, truth, C.trailqlIPContains},
-		{"trino_ip_address", []bindings.Type{text}, text, C.trailqlIPAddress},
-		{"trino_ip_prefix", []bindings.Type{text}, text, C.trailqlIPPrefix},
-		{"trino_ip_prefix_of", []bindings.Type{text, long}, text, C.trailqlIPPrefixOf},
-		{"trino_ip_key", []bindings.Type{text}, blob, C.trailqlIPKey},
-		{"merge_record", []bindings.Type{text, text}, text, C.trailqlMergeRecord},
+		{"ip_contains", []bindings.Type{text, text}, truth, C.trailqlIPContains},
+		{"ip_address", []bindings.Type{text}, text, C.trailqlIPAddress},
+		{"ip_prefix", []bindings.Type{text}, text, C.trailqlIPPrefix},
+		{"ip_prefix_of", []bindings.Type{text, long}, text, C.trailqlIPPrefixOf},
+		{"ip_key", []bindings.Type{text}, blob, C.trailqlIPKey},
 	} {
 		if err := c.addFunction(f.name, f.takes, f.gives, f.callback); err != nil {
 			return err
 		}
 	}
-	return nil
+	return c.addFunction("merge_record", []bindings.Type{text, text}, text, C.trailqlMergeRecord)
 }
 
 func (c *connection) addFunction(name string, takes []bindings.Type, gives bindings.Type, callback unsafe.Pointer) error {
@@ -88,7 +92,7 @@ func valid(mask unsafe.Pointer, row int) bool {
 }
 
 // each calls do with the first text of each row whose arguments are not null; the
-// others give null. The first error ends the query.
+// others, and those for which do fails, give null.
 func (v invocation) each(do func(row int, first string) error) {
 	texts, _ := data[bindings.StringT](v, 0)
 	var masks []unsafe.Pointer
@@ -103,9 +107,9 @@ func (v invocation) each(do func(row int, first string) error) {
 			bindings.ValiditySetRowInvalid(results, bindings.IdxT(row))
 			continue
 		}
+		bindings.ValiditySetRowValid(results, bindings.IdxT(row)) // vectors are used again
 		if err := do(row, bindings.StringTData(&texts[row])); err != nil {
-			bindings.ScalarFunctionSetError(v.info, err.Error())
-			return
+			bindings.ValiditySetRowInvalid(results, bindings.IdxT(row))
 		}
 	}
 }
