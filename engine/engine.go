@@ -71,7 +71,7 @@ type Query struct {
 	Window Window
 	// Results are earlier results that the statement can read as tables: paths
 	// of Parquet files by name in lower case, below the folder that the engine
-	// was opened with for them.
+	// was opened with for them. They hide stored views of their names.
 	Results map[string]string
 	// Progress is called now and then, from any goroutine but never by two at a
 	// time, until the Result is closed. It must not block.

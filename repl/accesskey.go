@@ -16,16 +16,23 @@ const (
 	maxMade  = 500 // keys downwards
 )
 
-// keyMakers are the calls that answer with a temporary key.
-const keyMakers = `eventname IN ('AssumeRole', 'AssumeRoleWithSAML', 'AssumeRoleWithWebIdentity', 'AssumeRoot', 'GetSessionToken', 'GetFederationToken')`
+// keyMakers are the calls that answer with a key: a temporary one, or one that
+// lasts.
+const keyMakers = `(eventsource = 'sts.amazonaws.com' AND eventname IN ('AssumeRole', 'AssumeRoleWithSAML', 'AssumeRoleWithWebIdentity', 'AssumeRoot', 'GetSessionToken', 'GetFederationToken')
+	OR eventsource = 'iam.amazonaws.com' AND eventname = 'CreateAccessKey')`
 
 // madeKey is the key that such a call answered with.
-const madeKey = `TRY(json_extract_string(responseelements, '$.credentials.accessKeyId'))`
+const madeKey = `coalesce(TRY(json_extract_string(responseelements, '$.credentials.accessKeyId')), TRY(json_extract_string(responseelements, '$.accessKey.accessKeyId')))`
 
-// issue is an event that made a key.
+// otherCredentials are the calls that give a user another way in than a key. A
+// call that failed has no responseelements.
+const otherCredentials = `(eventsource = 'iam.amazonaws.com' AND eventname IN ('CreateLoginProfile', 'CreateServiceSpecificCredential') AND errorcode IS NULL)`
+
+// issue is an event that made a key, or another way in.
 type issue struct {
 	at, name, id string
-	key, arn     string // that were made
+	key, arn     string // that were made; of other ways in there is no key
+	user         string // whose they are; "" for temporary keys
 	by           caller
 	address      string
 	mfa          string // "true", "false" or ""
@@ -97,9 +104,6 @@ func (f *keyFamily) up(ctx context.Context, key string) ([]issue, error) {
 		if err := f.load(ctx, key); err != nil {
 			return nil, err
 		}
-		if !strings.HasPrefix(key, "ASIA") {
-			break // it does not end, so nobody's call made it
-		}
 		made, err := f.maker(ctx, key)
 		if err != nil {
 			return nil, err
@@ -115,7 +119,7 @@ func (f *keyFamily) up(ctx context.Context, key string) ([]issue, error) {
 
 // maker is the event that made a key; nil if it is not in the archive.
 func (f *keyFamily) maker(ctx context.Context, key string) (*issue, error) {
-	where := "eventsource = 'sts.amazonaws.com' AND " + keyMakers + " AND contains(responseelements, $1) AND " + madeKey + " = $1"
+	where := keyMakers + " AND contains(responseelements, $1) AND " + madeKey + " = $1"
 	// A session knows when it was made, which saves reading the other days.
 	if at := parseEventTime(f.uses[key].made); !at.IsZero() {
 		found, err := f.issues(ctx, where+` AND "date" BETWEEN $2 AND $3`, key, at.Add(-time.Hour).Format(dayLayout), at.Add(time.Hour).Format(dayLayout))
@@ -138,7 +142,9 @@ func (f *keyFamily) issues(ctx context.Context, where string, params ...any) ([]
 	rows, err := f.session.lookup(ctx, `SELECT eventtime, eventname, eventid, `+madeKey+`,
 			coalesce(TRY(json_extract_string(responseelements, '$.assumedRoleUser.arn')), TRY(json_extract_string(responseelements, '$.federatedUser.arn'))),
 			useridentity."type", coalesce(useridentity.arn, useridentity.principalid), useridentity.accesskeyid, useridentity.invokedby, sourceipaddress,
-			useridentity.sessioncontext.attributes.mfaauthenticated, TRY(json_extract_string(requestparameters, '$.roleArn'))
+			useridentity.sessioncontext.attributes.mfaauthenticated, TRY(json_extract_string(requestparameters, '$.roleArn')),
+			coalesce(TRY(json_extract_string(responseelements, '$.accessKey.userName')), TRY(json_extract_string(responseelements, '$.loginProfile.userName')),
+				TRY(json_extract_string(responseelements, '$.serviceSpecificCredential.userName')))
 		FROM cloudtrail_logs WHERE `+where+` ORDER BY eventtime, eventid`, params...)
 	if err != nil {
 		return nil, err
@@ -151,7 +157,7 @@ func (f *keyFamily) issues(ctx context.Context, where string, params ...any) ([]
 		}
 		all = append(all, issue{
 			at: t[0], name: t[1], id: t[2], key: t[3], arn: t[4], by: caller{kind: t[5], arn: t[6], key: t[7], service: t[8]},
-			address: t[9], mfa: t[10], role: t[11],
+			address: t[9], mfa: t[10], role: t[11], user: t[12],
 		})
 	}
 	return all, nil
@@ -198,9 +204,10 @@ func parameterList(values []string) (string, []any) {
 func (f *keyFamily) down(ctx context.Context, key string) (map[string][]issue, error) {
 	made := map[string][]issue{}
 	seen := map[string]bool{key: true}
+	count := 0
 	for level := []string{key}; len(level) > 0; {
 		list, params := parameterList(level)
-		found, err := f.issues(ctx, "useridentity.accesskeyid IN ("+list+") AND "+keyMakers+" AND "+madeKey+" IS NOT NULL", params...)
+		found, err := f.issues(ctx, "useridentity.accesskeyid IN ("+list+") AND ("+keyMakers+" AND "+madeKey+" IS NOT NULL OR "+otherCredentials+")", params...)
 		if err != nil {
 			return nil, err
 		}
@@ -210,13 +217,15 @@ func (f *keyFamily) down(ctx context.Context, key string) (map[string][]issue, e
 				f.cycle = f.cycle || i.key == key
 				continue
 			}
-			if len(seen) > maxMade {
+			if count++; count > maxMade {
 				f.cut = true
 				break
 			}
-			seen[i.key] = true
 			made[i.by.key] = append(made[i.by.key], i)
-			level = append(level, i.key)
+			if i.key != "" {
+				seen[i.key] = true
+				level = append(level, i.key)
+			}
 		}
 		if err := f.load(ctx, level...); err != nil {
 			return nil, err
@@ -239,7 +248,9 @@ func (f *keyFamily) write(b *strings.Builder, key string, chain []issue, made ma
 		depth++
 		for _, i := range made[of] {
 			f.writeIssue(b, indent(), i, false)
-			below(i.key)
+			if i.key != "" {
+				below(i.key)
+			}
 		}
 		depth--
 	}
@@ -251,7 +262,7 @@ func (f *keyFamily) write(b *strings.Builder, key string, chain []issue, made ma
 		b.WriteString("\nThe records say that a key came from itself; the circle is not followed.\n")
 	}
 	if f.cut {
-		printEscaped(b, "\nMore than %d keys were made; the others are not shown.\n", maxMade)
+		printEscaped(b, "\nMore than %d keys and other ways in were made; the others are not shown.\n", maxMade)
 	}
 }
 
@@ -306,16 +317,28 @@ func (f *keyFamily) writeIssue(b *strings.Builder, indent string, i issue, asked
 		printEscaped(b, "  MFA %s", map[string]string{"true": "yes", "false": "no"}[i.mfa])
 	}
 	printEscaped(b, "  event %s\n", i.id)
-	arn := i.arn
-	if arn == "" {
-		arn = i.role
+	if i.key == "" {
+		way := map[string]string{"CreateLoginProfile": "a password for the console", "CreateServiceSpecificCredential": "a password for a service"}[i.name]
+		printEscaped(b, "%s-> %s  %s\n", indent, i.owner(), way)
+		return
 	}
-	printEscaped(b, "%s-> %s  key %s", indent, orUnknown(arn), i.key)
+	printEscaped(b, "%s-> %s  key %s", indent, i.owner(), i.key)
 	if asked {
 		b.WriteString("  <- asked for")
 	}
 	b.WriteString("\n")
 	f.writeUse(b, indent+"   ", f.uses[i.key])
+}
+
+// owner is who can do something with what was made.
+func (i issue) owner() string {
+	switch {
+	case i.user != "":
+		return "user " + i.user
+	case i.arn != "":
+		return i.arn
+	}
+	return orUnknown(i.role)
 }
 
 func (f *keyFamily) writeUse(b *strings.Builder, indent string, u use) {

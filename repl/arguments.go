@@ -109,7 +109,7 @@ func (a arguments) option(name string) (rest arguments, value string, err error)
 
 // one is the only argument.
 func (a arguments) one() (string, error) {
-	if len(a.words) != 1 {
+	if len(a.words) != 1 || a.words[0] == "" {
 		return "", a.misused()
 	}
 	return a.words[0], nil

@@ -50,11 +50,11 @@ func commands() []command {
 
 		{name: "event", arguments: "ID", group: groupInvestigate, run: runEvent,
 			help: "one event as it was recorded"},
-		{name: "who", arguments: "[-v] PRINCIPAL|KEY|IP", group: groupInvestigate, run: runWho,
-			help: "what a principal, an access key or an address did, and when"},
+		{name: "who", arguments: "[-v] PRINCIPAL|KEY|IP|NETWORK", group: groupInvestigate, run: runWho,
+			help: "what a principal, an access key, an address or a network did, and when"},
 		{name: "session", arguments: "KEY", group: groupInvestigate, run: runSession,
-			help: "where a temporary access key came from, and what was made with it"},
-		{name: "diff", arguments: "[SQL|NAME]", group: groupInvestigate, candidates: savedNames, run: runDiff,
+			help: "where an access key came from, and what was made with it"},
+		{name: "diff", arguments: "[SQL|NAME] | forget [SQL|NAME|all]", group: groupInvestigate, candidates: diffCandidates, run: runDiff,
 			help: "rows that are new, or gone, since the query ran last"},
 		{name: "window", arguments: "[FROM [TO]|off]", group: groupInvestigate, candidates: windowCandidates, run: runWindow,
 			help: "only events of this time, in every statement: -7d, 2h, 2026-10-31"},
@@ -88,8 +88,8 @@ func commands() []command {
 			help: "run the last statement again into a file, with its SHA-256 beside it"},
 		{name: "read", aliases: []string{`\i`}, arguments: "FILE", group: groupFiles, candidates: candidateFiles, run: runRead,
 			help: "run the statements and commands of a file"},
-		{name: "log", arguments: "[FILE|off]", group: groupFiles, candidates: candidateFiles, run: runLog,
-			help: "keep a transcript: statements, row counts, hashes, notes"},
+		{name: "log", arguments: "[[-a] FILE|off]", group: groupFiles, candidates: candidateFiles, run: runLog,
+			help: "keep a transcript: statements, commands, row counts, hashes, notes"},
 		{name: "note", arguments: "TEXT", group: groupFiles, run: runNote,
 			help: "write a note into the transcript"},
 
@@ -160,7 +160,11 @@ func (s *Session) executeCommand(ctx context.Context, line string) error {
 	if c.arguments == "" && a.text != "" {
 		return a.misused()
 	}
-	return c.run(s, ctx, a)
+	defer func(outer int64) { s.answered = outer }(s.answered) // of .read
+	s.answered = -1
+	err = c.run(s, ctx, a)
+	s.logCommand(c.name, line, err)
+	return err
 }
 
 // splitCommand cuts the name from its arguments. Some names need no space

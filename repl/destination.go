@@ -28,7 +28,10 @@ type destination struct {
 	replace bool
 	hashed  bool           // a file with the hash beside it
 	file    io.WriteCloser // for several results; nil for one
+	stream  *os.File       // that file writes to
 	results int
+	cut     int   // results that are not there to their end
+	failed  error // why file cannot be written
 }
 
 const fileSuffixes = ".csv .tsv .json .jsonl .md .html .parquet .arrow .xlsx .txt"
@@ -138,9 +141,9 @@ func (s *Session) openDestination(ctx context.Context, d *destination, f shape) 
 			fmt.Fprintln(d.file)
 		}
 		d.results++
-		t = plainTarget{d.file}
+		t = &sharedTarget{d, output.StopWith(ctx, d.stream)}
 	default:
-		t, err = createFile(d.name, d.replace)
+		t, err = createFile(ctx, d.name, d.replace)
 		if err == nil && d.hashed {
 			t.(*fileTarget).beside = true
 		}
@@ -149,6 +152,28 @@ func (s *Session) openDestination(ctx context.Context, d *destination, f shape) 
 		return nil, err
 	}
 	return &sink{Writer: t, options: o, target: t}, nil
+}
+
+// sharedTarget is a file for several results.
+type sharedTarget struct {
+	d    *destination
+	free func() bool
+}
+
+func (t *sharedTarget) Write(p []byte) (int, error) {
+	n, err := t.d.file.Write(p)
+	if err != nil && t.d.failed == nil {
+		t.d.failed = err
+	}
+	return n, err
+}
+
+func (t *sharedTarget) end(complete bool) error {
+	t.free()
+	if !complete {
+		t.d.cut++
+	}
+	return nil
 }
 
 // fileTarget is a file for one result, with its hash.
@@ -162,8 +187,8 @@ type fileTarget struct {
 	sum      string         // SHA-256; "" until all is written
 }
 
-func createFile(name string, replace bool) (*fileTarget, error) {
-	file, err := output.CreateFile(name, replace)
+func createFile(ctx context.Context, name string, replace bool) (*fileTarget, error) {
+	file, err := output.CreateFile(ctx, name, replace)
 	if errors.Is(err, fs.ErrExist) {
 		return nil, errTaken(name)
 	}

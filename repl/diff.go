@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,14 +32,20 @@ type remembered struct {
 }
 
 // runDiff runs a query, or a saved one, and shows the rows that were not there
-// the last time, and those that are gone. It is about the same query in the same
-// window, and order does not matter.
+// the last time, and those that are gone. It is about the same query on the same
+// warehouse in the same window, and order does not matter.
 func runDiff(s *Session, ctx context.Context, a arguments) error {
 	if s.options.StateDir == "" {
 		return errors.New(".diff remembers nothing in this session: it has no state folder")
 	}
 	if s.options.Safe {
 		return errSafe
+	}
+	if first, rest := a.cutWord(); strings.EqualFold(first, "forget") {
+		return s.forgetDiff(parseArguments(rest))
+	}
+	if s.options.NoHistory {
+		return errors.New(".diff remembers nothing in this session: no history is kept (--no-history, or history = false)")
 	}
 	st, err := s.diffStatement(a)
 	if err != nil {
@@ -48,22 +55,32 @@ func runDiff(s *Session, ctx context.Context, a arguments) error {
 	if err != nil {
 		return located(err, st.sql)
 	}
-	file := filepath.Join(s.options.StateDir, "diff", st.fingerprint()+".json")
+	file := s.rememberedFile(st)
 	before, err := readRemembered(file)
 	if err != nil {
 		return err
 	}
+	rows := quantity.Plural(int64(len(now.Rows)), "row")
+	if before != nil && slices.Equal(before.Columns, now.Columns) {
+		// Only what was shown is known the next time.
+		if err := s.showDifference(ctx, before, now); err != nil {
+			return err
+		}
+		return now.write(file)
+	}
 	if err := now.write(file); err != nil {
 		return err
 	}
-	switch {
-	case before == nil:
-		s.printf("remembered %s; .diff shows what is new the next time\n", quantity.Plural(int64(len(now.Rows)), "row"))
-		return nil
-	case strings.Join(before.Columns, "\x00") != strings.Join(now.Columns, "\x00"):
-		s.printf("the columns are others than on %s; remembered %s anew\n", before.At.Format(time.RFC3339), quantity.Plural(int64(len(now.Rows)), "row"))
-		return nil
+	if before == nil {
+		s.printf("remembered %s; .diff shows what is new the next time\n", rows)
+	} else {
+		s.printf("the columns are others than on %s; remembered %s anew\n", before.At.In(s.zone).Format(time.RFC3339), rows)
 	}
+	return nil
+}
+
+// showDifference shows the rows that only one of two results has.
+func (s *Session) showDifference(ctx context.Context, before, now *remembered) error {
 	added, gone := now.without(before), before.without(now)
 	since := before.At.In(s.zone).Format(time.RFC3339)
 	if len(added)+len(gone) == 0 {
@@ -121,11 +138,55 @@ func (s *Session) diffStatement(a arguments) (statement, error) {
 	return st, err
 }
 
-// fingerprint is the name of what is remembered of a statement.
-func (st statement) fingerprint() string {
-	key, _ := json.Marshal([]any{st.sql, fmt.Sprint(st.params), st.dialect, st.window.From, st.window.To}) // of texts and times, which can be written
+// forgetDiff deletes what is remembered of a query, or of all.
+func (s *Session) forgetDiff(a arguments) error {
+	files := []string{}
+	if strings.EqualFold(a.text, "all") {
+		entries, err := os.ReadDir(s.diffFolder())
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("forget rows: %w", err)
+		}
+		for _, e := range entries {
+			files = append(files, filepath.Join(s.diffFolder(), e.Name()))
+		}
+	} else {
+		st, err := s.diffStatement(a)
+		if err != nil {
+			return err
+		}
+		files = append(files, s.rememberedFile(st))
+	}
+	forgot := int64(0)
+	for _, file := range files {
+		switch err := os.Remove(file); {
+		case err == nil:
+			forgot++
+		case !errors.Is(err, os.ErrNotExist):
+			return fmt.Errorf("forget rows: %w", err)
+		}
+	}
+	switch {
+	case forgot > 0:
+		s.printf("forgot the rows of %s\n", quantity.Plural(forgot, "question"))
+	case strings.EqualFold(a.text, "all"):
+		s.printf("(.diff remembers nothing)\n")
+	default:
+		s.printf("(nothing is remembered of this query in this warehouse, window and dialect; .diff forget all forgets whatever there is)\n")
+	}
+	return nil
+}
+
+func diffCandidates(s *Session, _ string) []string { return append(s.savedQueries(), "forget") }
+
+func (s *Session) diffFolder() string { return filepath.Join(s.options.StateDir, "diff") }
+
+// rememberedFile is where the rows of a statement are kept, which stands for the
+// question that it asks: of which warehouse, and in which window as it was asked
+// for, so that -1d is the same question tomorrow.
+func (s *Session) rememberedFile(st statement) string {
+	key, _ := json.Marshal([]any{s.options.Warehouse, st.sql, st.params, st.dialect, s.windowAsked}) // of texts and numbers, which can be written
 	sum := sha256.Sum256(key)
-	return hex.EncodeToString(sum[:16])
+	return filepath.Join(s.diffFolder(), hex.EncodeToString(sum[:16])+".json")
 }
 
 // readResult runs a statement and keeps its rows as text.

@@ -47,13 +47,16 @@ func (s *Session) deliver(ctx context.Context, result *engine.Result, f shape) (
 	if err != nil {
 		return done, err
 	}
-	done.toScreen = sink.options.Terminal
+	done.toScreen = sink.options.Terminal && sink.options.Format != output.None
 	failed := s.copyRows(result, sink, f, &done)
 	done.stats = result.Stats()
 	if errors.Is(failed, errPagerLeft) {
 		failed = nil
 	}
 	err = errors.Join(failed, sink.close(failed == nil || sink.partial(failed)))
+	if s.output != nil && s.output.failed != nil {
+		err = s.closeOutput() // it has the cause
+	}
 	done.shown, done.file, done.hash = sink.shown(), sink.file(), sink.hash()
 	return done, err
 }
@@ -169,13 +172,16 @@ func (s *Session) openSink(ctx context.Context, f shape, columns int) (*sink, er
 		if o.Format.Binary() && s.options.Interactive {
 			return nil, fmt.Errorf("%s is not for a terminal: use .once FILE", o.Format)
 		}
+		if o.Format.ForPeople() {
+			o.Location = s.zone
+		}
 		return &sink{Writer: s.tty, options: o, target: plainTarget{s.tty}}, nil
 	}
 	if o.Format.Binary() {
 		return nil, fmt.Errorf("%s is not for a terminal: use .once FILE", o.Format)
 	}
 	o.Terminal, o.Color, o.ASCII, o.Width = true, s.screen.Color, s.screen.ASCII, s.columns()
-	o.Location = s.zone // files are in UTC: they outlive the session
+	o.Location = s.zone // what machines read is in UTC, and so are files: they outlive the session
 	o.MaxRows = s.settings.maxRows
 	if f.all || o.MaxRows == 0 {
 		o.MaxRows = max(1000, wholeCells/columns)

@@ -12,7 +12,7 @@ import (
 )
 
 // errSafe is what safe mode answers.
-var errSafe = errors.New("not in safe mode: no programs are run, and no files read or written")
+var errSafe = errors.New("refused in safe mode: no programs are run, and no files read or written")
 
 // runOnce: .once
 func runOnce(s *Session, _ context.Context, a arguments) error {
@@ -48,7 +48,7 @@ func runExcel(s *Session, _ context.Context, a arguments) error {
 }
 
 // runOutput: .output
-func runOutput(s *Session, _ context.Context, a arguments) error {
+func runOutput(s *Session, ctx context.Context, a arguments) error {
 	if len(a.words) == 0 {
 		if s.output == nil {
 			s.printf("results go to the screen\n")
@@ -72,11 +72,11 @@ func runOutput(s *Session, _ context.Context, a arguments) error {
 	}
 	// parseDestination has refused a file that is there. What is no file is
 	// written as it is.
-	file, err := os.OpenFile(d.name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
+	file, err := output.OpenFile(ctx, d.name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", d.name, err)
 	}
-	d.file = file
+	d.file, d.stream = file, file
 	if compression, ok := output.CompressionOfFile(d.name); ok {
 		stream, err := output.Compress(file, compression)
 		if err != nil {
@@ -107,10 +107,18 @@ func (s *Session) closeOutput() error {
 	}
 	d := s.output
 	s.output = nil
-	if err := d.file.Close(); err != nil {
-		return fmt.Errorf("write %s: %w", d.name, err)
+	if err := d.file.Close(); err != nil && d.failed == nil {
+		d.failed = err
 	}
-	s.notef("wrote %s (%s)", d.name, quantity.Plural(int64(d.results), "result"))
+	whole := quantity.Plural(int64(d.results-d.cut), "result")
+	switch {
+	case d.failed != nil:
+		return fmt.Errorf("%s is not complete (%s): %w", d.name, whole, d.failed)
+	case d.cut > 0:
+		s.warnf("%s has %s, and the start of %d more", d.name, whole, d.cut)
+	default:
+		s.notef("wrote %s (%s)", d.name, whole)
+	}
 	return nil
 }
 

@@ -63,9 +63,12 @@ func columnName(t dialect.Token) string {
 }
 
 var (
-	comparisons = []string{"=", "<>", "!=", "<", ">", "<=", ">="}
+	// comparisons are operators, each with the one that says the same the other
+	// way round.
+	comparisons = map[string]string{"=": "=", "<>": "<>", "!=": "!=", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
 	// isoPrefix is what a time as CloudTrail writes it can start with.
 	isoPrefix = regexp.MustCompile(`^\d{4}(-\d\d(-\d\d(T\d\d(:\d\d(:\d\d)?)?)?)?)?$|^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$`)
+	isoDate   = regexp.MustCompile(`^\d{4}(-\d\d(-\d\d)?)?$`)
 	isoTime   = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$`)
 )
 
@@ -82,13 +85,24 @@ func doubtful(tokens []dialect.Token) []string {
 		if !ok {
 			continue
 		}
-		column, operator := comparedColumn(tokens, i)
+		path, operator := comparedColumn(tokens, i)
+		if len(path) == 0 {
+			continue
+		}
+		column := path[len(path)-1]
 		equal := operator == "=" || operator == "<>" || operator == "!="
+		isTime := column == "eventtime" || column == "eventtimestamp"
 		switch {
-		case column == "eventtime" && operator != "" && (equal && !isoTime.MatchString(text) || !isoPrefix.MatchString(text)):
+		case column == "eventtime" && (equal && !isoTime.MatchString(text) || !isoPrefix.MatchString(text)):
 			add("eventtime is text such as 2026-10-31T14:03:22Z, in UTC: " + t.Text + " is of another form, so it compares letter by letter")
+		case isTime && operator == "<=" && isoDate.MatchString(text):
+			add(column + " up to " + t.Text + " ends where that begins: write < and the day after")
+		case column == "date" && !isoDate.MatchString(text):
+			add("date of cloudtrail_logs is text such as 2026-10-31: " + t.Text + " is of another form")
 		case column == "errorcode" && equal && text == "":
 			add("errorcode is NULL where there was no error, never '': write errorcode IS NULL, or IS NOT NULL")
+		case (column == "errormessage" || slices.Contains(path[:len(path)-1], "useridentity")) && equal && text == "":
+			add(strings.Join(path, ".") + " is NULL, not '', where a record does not have it: write IS NULL, or IS NOT NULL")
 		}
 	}
 	return remarks
@@ -102,34 +116,61 @@ func plainText(t dialect.Token) (string, bool) {
 	return strings.ReplaceAll(t.Text[1:len(t.Text)-1], "''", "'"), true
 }
 
-// comparedColumn is the column that the text at i is compared with, and how:
-// column = 'x', 'x' = column, column BETWEEN 'x' AND 'y'.
-func comparedColumn(tokens []dialect.Token, i int) (column, operator string) {
+// comparedColumn is the column, with what it is a part of, that the text at i is
+// compared with, and how: column = 'x', 'x' = column, column BETWEEN 'x' AND
+// 'y', column IN ('x', 'y').
+func comparedColumn(tokens []dialect.Token, i int) (path []string, operator string) {
 	is := func(n int, words ...string) bool {
 		return n >= 0 && n < len(tokens) && slices.ContainsFunc(words, func(w string) bool { return strings.EqualFold(tokens[n].Text, w) })
 	}
-	nameAt := func(n int) string {
+	// until is the path whose last name is at n.
+	until := func(n int) (path []string) {
+		for ; n >= 0 && columnName(tokens[n]) != ""; n -= 2 {
+			path = append([]string{columnName(tokens[n])}, path...)
+			if !is(n-1, ".") {
+				break
+			}
+		}
+		return path
+	}
+	// mirrored is the operator at n the other way round; "" for none.
+	mirrored := func(n int) string {
 		if n < 0 || n >= len(tokens) {
 			return ""
 		}
-		return columnName(tokens[n])
+		return comparisons[tokens[n].Text]
 	}
 	switch {
-	case is(i-1, comparisons...):
+	case mirrored(i-1) != "":
 		if is(i-2, ")") || is(i+1, "||", "::", "AT") {
-			return "", "" // a function, or not the whole text
+			return nil, "" // a function, or not the whole text
 		}
-		return nameAt(i - 2), tokens[i-1].Text
+		return until(i - 2), tokens[i-1].Text
 	case is(i-1, "BETWEEN"):
-		return nameAt(i - 2), "between"
+		return until(i - 2), ">="
 	case is(i-1, "AND") && is(i-3, "BETWEEN"):
-		return nameAt(i - 4), "between"
-	case is(i+1, comparisons...) && !is(i-1, ",", "(", "||") && !is(i+3, "("):
+		return until(i - 4), "<="
+	case mirrored(i+1) != "" && !is(i-1, ",", "(", "||") && !is(i+3, "("):
 		n := i + 2
 		for is(n+1, ".") { // u.eventtime
 			n += 2
 		}
-		return nameAt(n), tokens[i+1].Text
+		if n >= len(tokens) {
+			return nil, ""
+		}
+		return until(n), mirrored(i + 1)
+	case is(i-1, ",", "("):
+		open := i - 1
+		for is(open, ",") {
+			open -= 2
+		}
+		if is(open, "(") && is(open-1, "IN") {
+			n := open - 2
+			if is(n, "NOT") {
+				n--
+			}
+			return until(n), "="
+		}
 	}
-	return "", ""
+	return nil, ""
 }

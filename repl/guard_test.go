@@ -16,7 +16,7 @@ func TestGuard(t *testing.T) {
 	few := engine.Stats{Files: 1, FilesTotal: 1, Bytes: 1000, BytesTotal: 1000}
 	many := output.Summary{Rows: 12_000_000, RowsShown: 40}
 	window := engine.Window{From: testTime.Add(-time.Hour)}
-	const noFilter, manyRows, text, code = "no time filter: all 9.2 GB were read", "12,000,000 rows were read to show 40", "of another form", "errorcode is NULL"
+	const noFilter, manyRows, text, code, day = "no time filter: all 9.2 GB were read", "12,000,000 rows were read to show 40", "of another form", "errorcode is NULL", "ends where that begins"
 	for _, c := range []struct {
 		sql  string
 		done delivered
@@ -48,7 +48,25 @@ func TestGuard(t *testing.T) {
 		{"where '' != errorcode", delivered{}, statement{}, code},
 		{"where errorcode = 'AccessDenied'", delivered{}, statement{}, ""},
 		{"where coalesce(errorcode, '') = ''", delivered{}, statement{}, ""},
-		{"where errormessage = ''", delivered{}, statement{}, ""},
+		{"where errorcode in ('')", delivered{}, statement{}, code},
+		{"where errorcode NOT IN ('AccessDenied', '')", delivered{}, statement{}, code},
+		{"where f(errorcode, '') in (1)", delivered{}, statement{}, ""},
+		{"where errormessage = ''", delivered{}, statement{}, "errormessage is NULL, not ''"},
+		{"where userIdentity.arn != ''", delivered{}, statement{}, "useridentity.arn is NULL"},
+		{"where '' = c.useridentity.sessioncontext.sessionissuer.arn", delivered{}, statement{}, "c.useridentity.sessioncontext.sessionissuer.arn is NULL"},
+		{"where useridentity.arn = 'x'", delivered{}, statement{}, ""},
+		{"where eventname = ''", delivered{}, statement{}, ""},
+		{"where eventtime between '2026-10-01' and '2026-10-31'", delivered{}, statement{}, day},
+		{"where eventtime between '2026-10-01' and '2026-10-31T23:59:59Z'", delivered{}, statement{}, ""},
+		{"where eventtime <= '2026-10-31'", delivered{}, statement{}, day},
+		{"where '2026-10' >= eventtimestamp", delivered{}, statement{}, day},
+		{"where '2026-10' <= eventtime", delivered{}, statement{}, ""},
+		{"where eventtime < '2026-10-31'", delivered{}, statement{}, ""},
+		{"where date = '2026/10/31'", delivered{}, statement{}, text},
+		{"where date in ('2026-10-30', '31.10.2026')", delivered{}, statement{}, text},
+		{"where date <= '2026-10-31'", delivered{}, statement{}, ""},
+		{"where day = '2026/10/31'", delivered{}, statement{}, ""},
+		{"where '' =", delivered{}, statement{}, ""},
 		{"not closed '", delivered{}, statement{}, ""},
 	} {
 		var screen recorder

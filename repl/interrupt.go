@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/trailql/trailql/engine"
@@ -77,7 +78,8 @@ func (s *Session) ellipsis() string {
 
 // isCancelled is true of what ended because somebody wanted so.
 func isCancelled(err error) bool {
-	return errors.Is(err, engine.ErrCanceled) || errors.Is(err, context.Canceled)
+	// Deadlines are those of output.StopWith.
+	return errors.Is(err, engine.ErrCanceled) || errors.Is(err, context.Canceled) || errors.Is(err, os.ErrDeadlineExceeded)
 }
 
 // cancelledError says what a cancelled statement has left.

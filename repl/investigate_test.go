@@ -12,6 +12,10 @@ func TestIdentify(t *testing.T) {
 		{"203.0.113.7", "address"},
 		{"2001:db8::1", "address"},
 		{"035.249.253.232", "address"},
+		{"10.8.8.10/32", "network"},
+		{"2001:db8::/32", "network"},
+		{"10.8.8.10/33", "network"},
+		{"Admin/10.8.8.10", "name"},
 		{"111122223333", "account"},
 		{"AKIAIOSFODNN7EXAMPLE", "access key"},
 		{"ASIAIOSFODNN7EXAMPLE", "temporary access key"},
@@ -108,13 +112,70 @@ func TestRowsWithout(t *testing.T) {
 	}
 }
 
+func TestDistinctMeasure(t *testing.T) {
+	for values, want := range map[int64]string{1: "distinct", maxExact: "distinct", maxExact + 1: "approx_distinct"} {
+		heading, sql := distinctMeasure(values)
+		if exact := strings.Contains(sql, "count(DISTINCT "); heading != want || exact != (want == "distinct") {
+			t.Errorf("%d values: %s is %s", values, heading, sql)
+		}
+	}
+}
+
+func TestNetwork(t *testing.T) {
+	tests := []struct{ text, want string }{
+		{"10.8.8.10/32", "10.8.8.10/32"},
+		{"10.8.8.10/16", "10.8.0.0/16"},
+		{"2001:db8::1/32", "2001:db8::/32"},
+		{"10.8.8.10/33", ""},
+		{"10.8.8.10/", ""},
+		{"10.8.8.10/x", ""},
+		{"035.249.253.232/8", ""},
+		{"2001:db8::/129", ""},
+	}
+	for _, tt := range tests {
+		got, err := network(tt.text)
+		if got != tt.want || (err != nil) != (tt.want == "") {
+			t.Errorf("%s is %q, %v; want %q", tt.text, got, err, tt.want)
+		}
+	}
+}
+
+func TestToldApart(t *testing.T) {
+	long := strings.Repeat("x", 30)
+	tests := []struct {
+		name        string
+		texts, want []string
+	}{
+		{"short", []string{"a", "b"}, []string{"a", "b"}},
+		{"the ends differ", []string{long + "/1.0", long + "/2.0"}, []string{"xxxxxxxxxx…xxxxx/1.0", "xxxxxxxxxx…xxxxx/2.0"}},
+		{"the middles differ", []string{long + "1" + long, long + "2" + long, "c"}, []string{long + "1" + long, long + "2" + long, "c"}},
+		{"wide signs", []string{strings.Repeat("界", 20)}, []string{"界界界界界…界界界界"}},
+		{"hostile", []string{"\x1b[2J"}, []string{"␛[2J"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var screen recorder
+			s := newTestSession(t, testOptions(t, &fakeEngine{}, &screen))
+			if diff := cmp.Diff(tt.want, s.toldApart(tt.texts, 20)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
 func TestPercent(t *testing.T) {
-	for _, tt := range []struct {
+	tests := []struct {
 		n, of int64
 		want  string
-	}{{0, 10, "0 %"}, {1, 1000, "<1 %"}, {999, 1000, "99 %"}, {1000, 1000, "100 %"}, {1, 3, "33 %"}} {
+	}{
+		{0, 7, "0 %"}, {7, 7, "100 %"},
+		{1, 1000, "<1 %"}, {999, 100_000, "<1 %"}, {1, 100, "1 %"}, {999, 1000, ">99 %"}, {99, 100, "99 %"},
+		{2, 3, "67 %"}, {1, 3, "33 %"}, {1, 8, "13 %"}, {186, 1000, "19 %"}, {149, 10_000, "1 %"}, {15, 1000, "2 %"}, {9899, 10_000, "99 %"},
+		{1 << 40, 1<<40 + 1, ">99 %"},
+	}
+	for _, tt := range tests {
 		if got := percent(tt.n, tt.of); got != tt.want {
-			t.Errorf("percent(%d, %d) = %q, want %q", tt.n, tt.of, got, tt.want)
+			t.Errorf("%d of %d: got %s, want %s", tt.n, tt.of, got, tt.want)
 		}
 	}
 }

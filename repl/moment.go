@@ -126,7 +126,7 @@ func runWindow(s *Session, _ context.Context, a arguments) error {
 	switch {
 	case len(words) == 0:
 	case len(words) == 1 && strings.EqualFold(words[0], "off"):
-		s.window = engine.Window{}
+		s.window, s.windowAsked = engine.Window{}, [2]string{}
 	case len(words) <= 2:
 		to := ""
 		if len(words) == 2 {
@@ -142,7 +142,7 @@ func runWindow(s *Session, _ context.Context, a arguments) error {
 		if w.IsZero() {
 			return errors.New("a window needs a bound, or off")
 		}
-		s.window = w
+		s.window, s.windowAsked = w, [2]string{asked(words[0], w.From, s.zone), asked(to, w.To, s.zone)}
 	default:
 		return fmt.Errorf("times with spaces need quotes: %s", a.usage)
 	}
@@ -152,6 +152,19 @@ func runWindow(s *Session, _ context.Context, a arguments) error {
 	}
 	s.printf("window: %s (%s); applies to every table of events\n", s.windowText(s.window), s.zone.String())
 	return nil
+}
+
+// asked is what a bound says on any day: its time, unless that moves with the
+// clock.
+func asked(text string, at time.Time, zone *time.Location) string {
+	if at.IsZero() {
+		return ""
+	}
+	if then, err := parseMoment(at.AddDate(0, 0, -400), zone, text); err == nil && then.Equal(at) {
+		return at.Format(time.RFC3339)
+	}
+	text = strings.TrimSuffix(strings.TrimPrefix(strings.ToLower(strings.Join(strings.Fields(text), "")), "-"), "ago")
+	return text + " in " + zone.String()
 }
 
 // windowText is a window in the session's time zone.

@@ -153,7 +153,7 @@ func (p *paged) end(complete bool) error {
 // no such program.
 func shellCommand(line string) (*exec.Cmd, error) {
 	for _, word := range parseArguments(line).words {
-		if strings.Contains(word, "=") { // a variable
+		if strings.Contains(word, "=") || word == "exec" { // a variable, or the shell's own
 			continue
 		}
 		if _, err := exec.LookPath(word); err != nil {

@@ -135,3 +135,11 @@ func TestPagedResultIsKept(t *testing.T) {
 		t.Errorf("the screen:\n%s", screen)
 	}
 }
+
+func TestPagerOfAShellsOwnWord(t *testing.T) {
+	pager, file := pagerTo(t, "cat >FILE")
+	runLines(t, func(o *Options) { o.Pager = "exec " + pager }, "select many;")
+	if text := readFile(t, file); !strings.Contains(text, "999") {
+		t.Errorf("the pager got %q", text)
+	}
+}

@@ -3,6 +3,7 @@
 package repl
 
 import (
+	"context"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -96,5 +97,57 @@ func TestInterruptOfAProgramAlone(t *testing.T) {
 func (l *live) awaitLoan(want loan) {
 	for l.tty.loan() != want {
 		runtime.Gosched()
+	}
+}
+
+// TestNobodyAtTheOtherEnd: a pipe that nobody reads or writes ends with an
+// interrupt, and with the session.
+func TestNobodyAtTheOtherEnd(t *testing.T) {
+	for name, lines := range map[string]string{
+		"once":   ".once -F csv FIFO\nselect people;",
+		"forced": ".once -f -F csv FIFO\nselect people;",
+		"output": ".output -F csv FIFO",
+		"read":   ".read FIFO",
+		"log":    ".log FIFO",
+	} {
+		t.Run(name, func(t *testing.T) {
+			fifo := namedPipe(t, t.TempDir(), "pipe")
+			ctx, cancel := context.WithCancel(t.Context())
+			s := newTestSession(t, testOptions(t, &fakeEngine{}, &recorder{}))
+			done := make(chan error)
+			go func() { done <- s.Execute(ctx, strings.ReplaceAll(lines, "FIFO", fifo)) }()
+			cancel()
+			if err := <-done; !isCancelled(err) {
+				t.Errorf("error %v", err)
+			}
+			// Lets the goroutine go that still waits.
+			if file, err := os.OpenFile(fifo, os.O_RDWR, 0); err == nil {
+				file.Close()
+			}
+		})
+	}
+}
+
+// TestPipeThatIsFull: who has opened it need not read it.
+func TestPipeThatIsFull(t *testing.T) {
+	for name, line := range map[string]string{"once": ".once -F csv FIFO", "output": ".output -F csv FIFO"} {
+		t.Run(name, func(t *testing.T) {
+			fifo := namedPipe(t, t.TempDir(), "pipe")
+			reader, err := os.OpenFile(fifo, os.O_RDWR, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer reader.Close()
+			ctx, cancel := context.WithCancel(t.Context())
+			e := &fakeEngine{started: make(chan struct{})}
+			s := newTestSession(t, testOptions(t, e, &recorder{}))
+			done := make(chan error)
+			go func() { done <- s.Execute(ctx, strings.Replace(line, "FIFO", fifo, 1)+"\nselect stream;") }()
+			<-e.started
+			cancel()
+			if err := <-done; !isCancelled(err) {
+				t.Errorf("error %v", err)
+			}
+		})
 	}
 }

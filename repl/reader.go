@@ -31,6 +31,8 @@ type LineReader struct {
 	lines *bufio.Reader
 	read  chan line // what the goroutine that waits for In has got
 	asked bool      // it waits
+	begin int       // the line that the last text starts in
+	count int       // lines so far
 }
 
 type line struct {
@@ -48,6 +50,7 @@ func NewLineReader(o LineReaderOptions) *LineReader {
 // at the end of the input need not be finished.
 func (r *LineReader) Read(ctx context.Context, p Prompt) (string, error) {
 	var text strings.Builder
+	r.begin = r.count + 1
 	for {
 		r.prompt(p, text.Len() > 0)
 		if !r.asked {
@@ -68,9 +71,11 @@ func (r *LineReader) Read(ctx context.Context, p Prompt) (string, error) {
 				fmt.Fprintln(r.o.Prompts)
 			}
 			text.Reset()
+			r.begin = r.count + 1
 			continue
 		case l := <-r.read:
 			r.asked = false
+			r.count++
 			text.WriteString(l.text)
 			switch {
 			case l.err == io.EOF && strings.TrimSpace(text.String()) == "":
@@ -89,8 +94,17 @@ func (r *LineReader) Read(ctx context.Context, p Prompt) (string, error) {
 				return text.String(), nil
 			}
 			text.Reset()
+			r.begin = r.count + 1
 		}
 	}
+}
+
+// Line is the line of the file or pipe that the text of the last Read starts in.
+func (r *LineReader) Line() int {
+	if r.o.Prompts != nil {
+		return 0
+	}
+	return r.begin
 }
 
 func (r *LineReader) prompt(p Prompt, more bool) {

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 
+	"github.com/trailql/trailql/engine/output"
 	"github.com/trailql/trailql/engine/quantity"
 )
 
@@ -35,16 +38,30 @@ func (s *Session) Read(ctx context.Context, name string) error {
 }
 
 func (s *Session) runScript(ctx context.Context, name string) error {
-	if s.scripts >= maxScripts {
+	path := expandHome(name)
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
+	if absolute, err := filepath.Abs(path); err == nil {
+		path = absolute
+	}
+	switch {
+	case slices.Contains(s.scripts, path):
+		return fmt.Errorf("read %s: the script would read itself", name)
+	case len(s.scripts) >= maxScripts:
 		return fmt.Errorf("read %s: scripts that read scripts, %d deep", name, maxScripts)
 	}
-	text, err := readScript(expandHome(name))
+	text, err := readScript(ctx, expandHome(name))
 	if err != nil {
 		return err
 	}
-	s.scripts++
-	defer func() { s.scripts-- }()
-	line := 1
+	s.scripts = append(s.scripts, path)
+	defer func() { s.scripts = s.scripts[:len(s.scripts)-1] }()
+	return s.executeLines(ctx, name, 1, text)
+}
+
+// executeLines runs the parts of a text that starts in this line of a script.
+func (s *Session) executeLines(ctx context.Context, name string, line int, text string) error {
 	for text != "" {
 		in, rest := nextInput(text)
 		line += strings.Count(text[:in.offset], "\n")
@@ -68,13 +85,17 @@ type scriptError struct {
 func (e scriptError) Error() string { return fmt.Sprintf("%s:%d: %s", e.file, e.line, e.err) }
 func (e scriptError) Unwrap() error { return e.err }
 
-func readScript(name string) (string, error) {
-	file, err := os.Open(name)
+func readScript(ctx context.Context, name string) (string, error) {
+	file, err := output.OpenFile(ctx, name, os.O_RDONLY, 0)
 	if err != nil {
 		return "", fmt.Errorf("read script: %w", err)
 	}
 	defer file.Close()
+	defer output.StopWith(ctx, file)()
 	text, err := io.ReadAll(io.LimitReader(file, maxScript+1))
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	}
 	if err != nil {
 		return "", fmt.Errorf("read script: %w", err)
 	}

@@ -28,7 +28,7 @@ func TestRead(t *testing.T) {
 		"good":            {"\ufeff-- a hunt\n.mode csv\nselect\n  people;\n.read '" + inner + "'\nselect people", ""},
 		"place":           {"select people;\n\n-- x\nselect people,\n  wrng;\nselect people;", "script.sql:4: line 2:3: column"},
 		"unknown command": {"\n.nonsense", "script.sql:2: there is no command .nonsense"},
-		"nested":          {"\n.read " + self, "scripts that read scripts, 16 deep"},
+		"nested":          {"\n.read " + self, "script.sql:2: " + self + ":1: read " + self + ": the script would read itself"},
 		"exit":            {".exit\nselect wrng;", "exit"},
 	} {
 		t.Run(name, func(t *testing.T) {

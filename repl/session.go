@@ -22,6 +22,13 @@ type Reader interface {
 // Preloader is a Reader that can start with a text, which the user may change.
 type Preloader interface{ Preload(text string) }
 
+// numbered is a Reader of a script.
+type numbered interface {
+	// Line is where the text that was read last starts, from 1; 0 when somebody
+	// types it.
+	Line() int
+}
+
 // Prompt stands before the lines of an input; both parts are as wide.
 type Prompt struct{ First, Next string }
 
@@ -45,7 +52,7 @@ type Options struct {
 	Warehouse string // what .warehouse shows
 	ConfigDir string // saved queries; "" keeps none
 	StateDir  string // history and what .diff remembers; "" keeps none
-	// NoHistory keeps what is typed out of StateDir.
+	// NoHistory: nothing is written to StateDir.
 	NoHistory bool
 	// ResultDir is the folder that the engine reads earlier results from, see
 	// engine.Query; "" keeps none, so that there is no table _.
@@ -82,7 +89,10 @@ type Session struct {
 	settings settings
 	limits   engine.Limits
 	window   engine.Window
-	zone     *time.Location // of times in .window, and of those shown
+	// windowAsked is the window as it was asked for: a bound that moves with the
+	// clock in its own words, another as its time.
+	windowAsked [2]string
+	zone        *time.Location // of times in .window, and of those shown
 
 	last    statement // the last one that was tried
 	results results   // table _
@@ -93,8 +103,10 @@ type Session struct {
 	log     *transcript
 	said    map[string]bool // what is said once in a session
 	shown   int             // results, on Out
-	scripts int             // that .read is in
-	schema  schemaCache     // what completion knows
+	// answered is how many rows the running command has shown; -1 for no table.
+	answered int64
+	scripts  []string    // that .read is in
+	schema   schemaCache // what completion knows
 
 	after func(time.Duration) <-chan time.Time
 }
@@ -166,7 +178,11 @@ func (s *Session) Run(ctx context.Context, r Reader) error {
 		if err != nil {
 			return err
 		}
-		err = s.Execute(ctx, text)
+		if script, ok := r.(numbered); ok && !s.options.Interactive && script.Line() > 0 {
+			err = s.interruptible(ctx, func(ctx context.Context) error { return s.executeLines(ctx, "stdin", script.Line(), text) })
+		} else {
+			err = s.Execute(ctx, text)
+		}
 		var exit *ExitError
 		switch {
 		case err == nil:

@@ -111,6 +111,8 @@ func (e echo) Read(ctx context.Context, p Prompt) (string, error) {
 	return text, err
 }
 
+func (e echo) Line() int { return e.Reader.(numbered).Line() }
+
 // TestSessions runs the scripts in testdata. The comment of a script holds
 // options: pipe, ascii, safe, nopager, columns N.
 func TestSessions(t *testing.T) {

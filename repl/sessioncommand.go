@@ -2,6 +2,7 @@ package repl
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 )
@@ -25,12 +26,14 @@ func runExit(s *Session, _ context.Context, a arguments) error {
 // runSafe: .safe
 func runSafe(s *Session, _ context.Context, _ arguments) error {
 	s.options.Safe = true
-	s.next = nil
-	if err := s.closeOutput(); err != nil {
-		return err
-	}
+	s.dropOnce()
 	s.printf("safe mode: no programs are run, and no files read or written, until the end of the session\n")
-	return s.closeLog()
+	err := s.closeOutput()
+	if s.log != nil {
+		s.record("command", ".safe")
+		s.notef("the transcript %s ends here", s.log.file.Name())
+	}
+	return errors.Join(err, s.closeLog())
 }
 
 // runClear: .clear

@@ -24,6 +24,9 @@ type statement struct {
 
 // query asks the engine, with all that the session has set.
 func (s *Session) query(ctx context.Context, st statement) (*engine.Result, error) {
+	if s.options.Safe && writesFiles(st.sql) {
+		return nil, errSafe
+	}
 	return s.options.Engine.Query(ctx, engine.Query{
 		SQL: st.sql, Params: st.params, Dialect: st.dialect, Window: st.window,
 		Limits: s.limits, Results: s.results.tables(), Progress: s.progress(),
@@ -36,6 +39,13 @@ func (s *Session) progress() func(engine.Progress) {
 	}
 	s.tty.start()
 	return s.tty.update
+}
+
+// writesFiles is true of UNLOAD, which can neither be prepared nor explained. No
+// other statement writes outside the warehouse.
+func writesFiles(sql string) bool {
+	tokens := significant(sql)
+	return len(tokens) > 0 && tokens[0].Kind == dialect.Word && strings.EqualFold(tokens[0].Text, "unload")
 }
 
 // rows answers a question of a command's own, in the dialect duckdb. The caller
@@ -86,6 +96,7 @@ func (s *Session) show(ctx context.Context, result *engine.Result, title string)
 	if err != nil {
 		return err
 	}
+	s.answered = max(s.answered, 0) + done.stats.Rows
 	s.escapedWarning(done)
 	s.wrote(done)
 	return nil

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/trailql/trailql/engine/dialect"
+	"github.com/trailql/trailql/engine/output"
 	"github.com/trailql/trailql/engine/quantity"
 )
 
@@ -43,12 +44,7 @@ func runSummary(s *Session, ctx context.Context, a arguments) error {
 	if schema, table, ok := strings.Cut(name, "."); ok {
 		from = quoted(schema) + "." + quoted(table)
 	}
-	var sql strings.Builder
-	sql.WriteString("SELECT count(*)")
-	for _, c := range of {
-		sql.WriteString(",\n" + c.measures())
-	}
-	rows, err := s.lookup(ctx, sql.String()+" FROM "+from+" t")
+	rows, err := s.lookup(ctx, "SELECT count(*) FROM "+from)
 	if err != nil {
 		return err
 	}
@@ -57,11 +53,22 @@ func runSummary(s *Session, ctx context.Context, a arguments) error {
 		return nil
 	}
 	total := number(rows[0][0])
-	frequent, err := s.mostFrequent(ctx, of, rows[0][1:], from, total)
+	heading, distinctOf := distinctMeasure(total * int64(len(of)))
+	cut := s.summaryCut()
+	var sql strings.Builder
+	sql.WriteString("SELECT count(*)")
+	for _, c := range of {
+		sql.WriteString(",\n" + c.measures(distinctOf, cut))
+	}
+	if rows, err = s.lookup(ctx, sql.String()+" FROM "+from+" t"); err != nil {
+		return err
+	}
+	total = number(rows[0][0]) // which others may have changed
+	frequent, err := s.mostFrequent(ctx, of, rows[0][1:], from, total, cut)
 	if err != nil {
 		return err
 	}
-	list := newAnswer(texts("column", "null"), numbers("distinct"), texts("least", "greatest", "most_frequent"))
+	list := newAnswer(texts("column", "null"), numbers(heading), texts("least", "greatest", "most_frequent"))
 	for i, c := range of {
 		m := rows[0][1+i*measured:][:measured]
 		values := number(m[0])
@@ -69,27 +76,68 @@ func runSummary(s *Session, ctx context.Context, a arguments) error {
 		if m[1] != nil {
 			distinct = min(number(m[1]), values)
 		}
-		list.add(c.name, percent(total-values, total), distinct, m[2], m[3], orNil(frequent[i]))
+		list.add(c.name, percent(total-values, total), distinct, s.cutValue(m[2], cut), s.cutValue(m[3], cut), orNil(frequent[i]))
 	}
 	return s.showAnswer(ctx, list, fmt.Sprintf("%s: %s", name, quantity.Plural(total, "row")))
+}
+
+// maxExact is how many values are told apart one by one, all columns together;
+// of more, about how many differ has to do.
+const maxExact = 50_000_000
+
+// distinctMeasure is how values are told apart, and what that is called.
+func distinctMeasure(values int64) (heading, sql string) {
+	if values > maxExact {
+		return "approx_distinct", "approx_count_distinct(%s)"
+	}
+	return "distinct", "count(DISTINCT %s)"
+}
+
+// summaryCut is how many characters of a value a table on the screen shows; 0 for
+// all, which is what files, pipes and other formats get.
+func (s *Session) summaryCut() int {
+	if s.screen.Size == nil || s.next != nil || s.output != nil || s.formatOnScreen(shape{}) != output.Table {
+		return 0
+	}
+	return 100
+}
+
+// leading is SQL for what cutValue needs of a value.
+func leading(value string, cut int) string {
+	if cut == 0 {
+		return value
+	}
+	return fmt.Sprintf("left(%s, %d)", value, cut+1)
+}
+
+// cutValue says that there was more of a value.
+func (s *Session) cutValue(v any, cut int) any {
+	if text := []rune(textOf(v)); cut > 0 && len(text) > cut {
+		return string(text[:cut]) + s.ellipsis()
+	}
+	return v
 }
 
 // maxCounted is how many values of a column are counted one by one; of more,
 // none is frequent.
 const maxCounted = 10_000
 
-// mostFrequent counts the values of the columns that repeat them, in a scan of
-// its own, and names three of each with their shares.
-func (s *Session) mostFrequent(ctx context.Context, of []summarized, measures []any, from string, total int64) (map[int]string, error) {
+// maxListed is how many values there may be that are all different for any to be
+// named as frequent.
+const maxListed = 20
+
+// mostFrequent counts the values of columns, in a scan of its own, and names three
+// of each with their shares.
+func (s *Session) mostFrequent(ctx context.Context, of []summarized, measures []any, from string, total int64, cut int) (map[int]string, error) {
 	var counted []int
 	var sql strings.Builder
 	for i, c := range of {
 		values, distinct := number(measures[i*measured]), number(measures[i*measured+1])
-		if distinct == 0 || distinct > maxCounted || distinct*2 > values && values > 3 {
+		if distinct == 0 || distinct > maxCounted || distinct >= values && values > maxListed {
 			continue
 		}
 		counted = append(counted, i)
-		fmt.Fprintf(&sql, `, list_slice(list_sort(list_transform(map_entries(histogram(CAST(%s AS VARCHAR))), lambda e: {'n': -CAST(e.value AS BIGINT), 'v': left(e.key, 60)})), 1, 3)`, c.path)
+		fmt.Fprintf(&sql, `, list_slice(list_sort(list_transform(map_entries(histogram(CAST(%s AS VARCHAR))), lambda e: {'n': -CAST(e.value AS BIGINT), 'v': %s})), 1, 3)`, c.path, leading("e.key", cut))
 	}
 	if len(counted) == 0 {
 		return nil, nil
@@ -113,7 +161,7 @@ func (s *Session) mostFrequent(ctx context.Context, of []summarized, measures []
 		var parts []string
 		for k := range 3 {
 			if n := rows[0][i*6+k*2]; n != nil {
-				parts = append(parts, fmt.Sprintf("%s (%s)", textOf(rows[0][i*6+k*2+1]), percent(-number(n), total)))
+				parts = append(parts, fmt.Sprintf("%s (%s)", textOf(s.cutValue(rows[0][i*6+k*2+1], cut)), percent(-number(n), total)))
 			}
 		}
 		frequent[column] = strings.Join(parts, ", ")
@@ -135,9 +183,8 @@ func appendSummarized(of []summarized, name, path string, t dialect.Type) []summ
 // measured is how many values measures gives.
 const measured = 4
 
-// measures are the number of values, about how many differ, the least and the
-// greatest. Long texts are cut, since nobody could read them here.
-func (c summarized) measures() string {
+// measures are the number of values, how many differ, the least and the greatest.
+func (c summarized) measures(distinctOf string, cut int) string {
 	count := "count(" + c.path + ")"
 	switch c.kind.Kind {
 	case dialect.JSON, dialect.JSONText, dialect.List, dialect.Map:
@@ -146,8 +193,8 @@ func (c summarized) measures() string {
 	if isDocument(c.name) {
 		return count + ", NULL, NULL, NULL"
 	}
-	text := func(of string) string { return "left(CAST(" + of + " AS VARCHAR), 100)" }
-	return fmt.Sprintf("%s, approx_count_distinct(%s), %s, %s", count, c.path, text("min("+c.path+")"), text("max("+c.path+")"))
+	text := func(of string) string { return leading("CAST("+of+" AS VARCHAR)", cut) }
+	return fmt.Sprintf("%s, "+distinctOf+", %s, %s", count, c.path, text("min("+c.path+")"), text("max("+c.path+")"))
 }
 
 // isDocument: the column holds JSON as text, of which no two are the same.
@@ -161,15 +208,18 @@ func isDocument(column string) bool {
 	return column == "eventjson"
 }
 
-// percent is a share: "0 %", "<1 %", "100 %" only for all.
+// percent is a share, rounded: "0 %" and "100 %" only for none and all, "<1 %"
+// and ">99 %" beside them.
 func percent(n, of int64) string {
-	switch {
+	switch rest := of - n; {
 	case n == 0:
 		return "0 %"
-	case n == of:
+	case rest == 0:
 		return "100 %"
 	case n*100 < of:
 		return "<1 %"
+	case rest*100 < of:
+		return ">99 %"
 	}
-	return fmt.Sprintf("%d %%", min(99, n*100/of))
+	return fmt.Sprintf("%d %%", (n*200+of)/(2*of))
 }

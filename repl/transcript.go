@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 
+	"github.com/trailql/trailql/engine/output"
 	"github.com/trailql/trailql/engine/quantity"
 )
 
@@ -34,6 +38,7 @@ func runLog(s *Session, ctx context.Context, a arguments) error {
 		}
 		return nil
 	}
+	a, anyway := a.flag("-a")
 	name, err := a.one()
 	if err != nil {
 		return err
@@ -44,10 +49,19 @@ func runLog(s *Session, ctx context.Context, a arguments) error {
 	if s.options.Safe {
 		return errSafe
 	}
+	name = expandHome(name)
+	if s.log != nil && sameFile(s.log.file.Name(), name) {
+		return errors.New("the transcript goes there already")
+	}
+	if ours, err := isTranscript(name); err != nil {
+		return fmt.Errorf("open transcript: %w", err)
+	} else if !ours && !anyway {
+		return fmt.Errorf("%s is no transcript: -a appends to it all the same", name)
+	}
 	if err := s.closeLog(); err != nil {
 		return err
 	}
-	file, err := os.OpenFile(expandHome(name), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	file, err := output.OpenFile(ctx, name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return fmt.Errorf("open transcript: %w", err)
 	}
@@ -58,6 +72,37 @@ func runLog(s *Session, ctx context.Context, a arguments) error {
 	}
 	s.record(what)
 	return nil
+}
+
+func sameFile(a, b string) bool {
+	infoA, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	infoB, err := os.Stat(b)
+	return err == nil && os.SameFile(infoA, infoB)
+}
+
+// transcriptStart is the first record of a transcript.
+var transcriptStart = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ start( of a session on |\n)`)
+
+// isTranscript reports whether a file may become longer: it is one of ours, or
+// has nothing to lose.
+func isTranscript(name string) (bool, error) {
+	info, err := os.Stat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
+	if err != nil || !info.Mode().IsRegular() || info.Size() == 0 {
+		return err == nil, err
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return false, err
+	}
+	defer file.Close()
+	start, err := io.ReadAll(io.LimitReader(file, 64))
+	return transcriptStart.Match(start), err
 }
 
 func (s *Session) closeLog() error {
@@ -125,6 +170,23 @@ func (s *Session) logStatement(ctx context.Context, st statement, done delivered
 		details = append(details, strings.Join(cost, ", "))
 	}
 	s.record("statement", details...)
+}
+
+// logCommand records a command and what came of it.
+func (s *Session) logCommand(name, line string, err error) {
+	if s.log == nil || name == "log" || name == "note" {
+		return // they leave records of their own
+	}
+	details := []string{line}
+	var exit *ExitError
+	switch {
+	case errors.As(err, &exit):
+	case err != nil:
+		details = append(details, "error: "+err.Error())
+	case s.answered >= 0:
+		details = append(details, quantity.Plural(s.answered, "row"))
+	}
+	s.record("command", details...)
 }
 
 // literals are values as SQL would have them.

@@ -147,6 +147,80 @@ func assumes(id, at string, by record, name, key string) record {
 	}})
 }
 
+// creates is the event that made a key that lasts.
+func creates(id, at string, by record, name, key string) record {
+	return event(id, at, "iam.amazonaws.com", "CreateAccessKey", by, record{
+		"requestParameters": record{"userName": name},
+		"responseElements":  record{"accessKey": record{"userName": name, "accessKeyId": key, "status": "Active"}},
+	})
+}
+
+// TestCreatedKeys: a key that lasts comes from somewhere, too.
+func TestCreatedKeys(t *testing.T) {
+	profile := func(id, at string, more record) record {
+		return event(id, at, "iam.amazonaws.com", "CreateLoginProfile", role("build", "s", firstKey), more)
+	}
+	e := warehouseOf(t, archiveOf(t,
+		assumes("e1", "2026-01-02T10:00:00Z", user("eve", userKey), "build", firstKey),
+		creates("e2", "2026-01-02T10:05:00Z", role("build", "s", firstKey), "backdoor", ownKey),
+		profile("e3", "2026-01-02T10:06:00Z", record{"responseElements": record{"loginProfile": record{"userName": "backdoor"}}}),
+		profile("e4", "2026-01-02T10:07:00Z", record{"errorCode": "AccessDenied"}),
+		creates("e5", "2026-01-02T10:08:00Z", user("backdoor", ownKey), "other"+hostile, unusedKey),
+		event("e6", "2026-01-02T10:09:00Z", "iam.amazonaws.com", "CreateServiceSpecificCredential", user("backdoor", ownKey),
+			record{"responseElements": record{"serviceSpecificCredential": record{"userName": "backdoor", "serviceName": "codecommit.amazonaws.com"}}}),
+	))
+	tests := []struct{ name, key, want string }{
+		{"made with a temporary one", ownKey, `
+IAMUser arn:aws:iam::111122223333:user/eve  key AKIAIOSFODNN7EXAMPLE
+  2026-01-02T10:00:00Z AssumeRole  from 198.51.100.7  event e1
+  -> arn:aws:sts::111122223333:assumed-role/build/s  key ASIAFIRST00000000000
+     3 events, 1 denied, 2026-01-02T10:05:00Z … 2026-01-02T10:07:00Z, from 198.51.100.7
+    2026-01-02T10:05:00Z CreateAccessKey  from 198.51.100.7  MFA no  event e2
+    -> user backdoor  key AKIABACKDOOR00000000  <- asked for
+       2 events, 2026-01-02T10:08:00Z … 2026-01-02T10:09:00Z, from 198.51.100.7
+      2026-01-02T10:08:00Z CreateAccessKey  from 198.51.100.7  event e5
+      -> user other␛]52;c;Y3VybA==␇␛[2J\u{202e}evil\x9b31m␊row  key AKIAUNUSED0000000000
+         not used in the archive
+      2026-01-02T10:09:00Z CreateServiceSpecificCredential  from 198.51.100.7  event e6
+      -> user backdoor  a password for a service
+`},
+		{"whose session made them", firstKey, `
+IAMUser arn:aws:iam::111122223333:user/eve  key AKIAIOSFODNN7EXAMPLE
+  2026-01-02T10:00:00Z AssumeRole  from 198.51.100.7  event e1
+  -> arn:aws:sts::111122223333:assumed-role/build/s  key ASIAFIRST00000000000  <- asked for
+     3 events, 1 denied, 2026-01-02T10:05:00Z … 2026-01-02T10:07:00Z, from 198.51.100.7
+    2026-01-02T10:05:00Z CreateAccessKey  from 198.51.100.7  MFA no  event e2
+    -> user backdoor  key AKIABACKDOOR00000000
+       2 events, 2026-01-02T10:08:00Z … 2026-01-02T10:09:00Z, from 198.51.100.7
+      2026-01-02T10:08:00Z CreateAccessKey  from 198.51.100.7  event e5
+      -> user other␛]52;c;Y3VybA==␇␛[2J\u{202e}evil\x9b31m␊row  key AKIAUNUSED0000000000
+         not used in the archive
+      2026-01-02T10:09:00Z CreateServiceSpecificCredential  from 198.51.100.7  event e6
+      -> user backdoor  a password for a service
+    2026-01-02T10:06:00Z CreateLoginProfile  from 198.51.100.7  MFA no  event e3
+    -> user backdoor  a password for the console
+`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if diff := cmp.Diff(tt.want, "\n"+run(t, e, 200, ".session "+tt.key)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+	for key, want := range map[string]string{
+		ownKey:    "  made       for user backdoor by arn:aws:sts::111122223333:assumed-role/build/s at 2026-01-02T10:05:00Z, event e2\n",
+		unusedKey: "by arn:aws:iam::111122223333:user/backdoor at 2026-01-02T10:08:00Z, event e5)\n",
+	} {
+		if got := run(t, e, 200, ".who "+key); !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+	if got := run(t, e, 200, ".session "+unusedKey); !strings.Contains(got, "key AKIAUNUSED0000000000  <- asked for\n         not used in the archive\n") {
+		t.Error(got)
+	}
+}
+
 // archiveOf writes records as a log file, and returns its folder.
 func archiveOf(t *testing.T, records ...record) string {
 	t.Helper()
@@ -167,6 +241,8 @@ const (
 	secondKey = "ASIASECOND0000000000"
 	thirdKey  = "ASIATHIRD00000000000"
 	forgedKey = "ASIAFORGED0000000000"
+	ownKey    = "AKIABACKDOOR00000000"
+	unusedKey = "AKIAUNUSED0000000000"
 )
 
 func TestSessionChain(t *testing.T) {
@@ -255,6 +331,10 @@ func TestWho(t *testing.T) {
 		event("e4", "2026-01-03T11:00:00Z", "s3.amazonaws.com", "ListBuckets", role("deploy", "eve", firstKey), nil),
 		event("e5", "2026-01-03T12:00:00Z", "signin.amazonaws.com", "ConsoleLogin", record{"type": "Root", "arn": "arn:aws:iam::111122223333:root", "accountId": "111122223333"},
 			record{"responseElements": record{"ConsoleLogin": "Failure"}}),
+		event("e6", "2026-01-04T10:00:00Z", "ec2.amazonaws.com", "CreateTags", record{"type": "IAMUser", "userName": "svc", "accountId": "444455556666"},
+			record{"sourceIPAddress": "cloudformation.amazonaws.com", "recipientAccountId": "444455556666", "userAgent": "Boto3/1.0 " + strings.Repeat("x", 60) + " one"}),
+		event("e7", "2026-01-04T10:00:00Z", "logs.amazonaws.com", "CreateTags", record{"type": "IAMUser", "userName": "svc", "accountId": "444455556666"},
+			record{"sourceIPAddress": "035.249.253.232", "recipientAccountId": "444455556666", "userAgent": "Boto3/1.0 " + strings.Repeat("x", 60) + " two"}),
 	))
 	tests := []struct {
 		name, who string
@@ -268,6 +348,11 @@ func TestWho(t *testing.T) {
 		{"an account", "111122223333", []string{"account: ", "  events     5 of 3 actions; 2 denied, 1 with an error"}},
 		{"root", "Root", []string{"root users: Root", "1 denied", "ConsoleLogin"}},
 		{"everything", "-v eve", []string{"2026-01-02T10:00:00Z", "2026-01-02T10:00:05Z", "e4"}},
+		{"a network", "198.51.100.0/24", []string{"network: 198.51.100.0/24\n", "  events     4 of 3 actions"}},
+		{"a network of one address", "2001:db8::1/128", []string{"network: 2001:db8::1/128\n", "  events     1 of 1 action"}},
+		{"a network of nobody", "10.8.8.10/32", []string{"(no events of network 10.8.8.10/32)\n"}},
+		{"no network", "10.8.8.10/33", []string{"error: 10.8.8.10/33 is no network: use an address and the length of its prefix"}},
+		{"actions of two services", "svc", []string{"  events     2 of 2 actions", "  agents     Boto3/1.0 "}},
 		{"nobody", "mallory'; DROP", []string{"(no events of name mallory'; DROP)\n"}},
 	}
 	for _, tt := range tests {
@@ -280,6 +365,13 @@ func TestWho(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a network among services", func(t *testing.T) { // their names lie in dictionaries
+		sample := warehouseOf(t, sampleArchive)
+		events := regexp.MustCompile(`│ +(\d+) │\n└`).FindStringSubmatch(run(t, sample, 200, "SELECT count(*) FROM cloudtrail_logs WHERE sourceipaddress LIKE '203.0.113.%';"))
+		if got := run(t, sample, 200, ".who 203.0.113.99/24"); !strings.Contains(got, "network: 203.0.113.0/24\n") || !strings.Contains(got, "  events     "+events[1]+" of ") {
+			t.Errorf("not %s events in\n%s", events[1], got)
+		}
+	})
 	t.Run("in the window", func(t *testing.T) {
 		got := run(t, e, 200, ".window 2026-01-03", ".who "+userKey)
 		if !strings.Contains(got, "events     1 of 1 action") {
@@ -347,7 +439,7 @@ func TestCoverageOfArchive(t *testing.T) {
 func TestSummary(t *testing.T) {
 	e := warehouseOf(t, sampleArchive)
 	got := squeezed(run(t, e, 400, ".summary cloudtrail_logs"))
-	for _, want := range []string{"cloudtrail_logs: 1,197 rows", "│ useridentity.sessioncontext.sessionissuer.username ", "│ us-east-1 (52 %), us-west-2 (29 %), eu-west-1 (18 %) ", "│ requestparameters "} {
+	for _, want := range []string{"cloudtrail_logs: 1,197 rows", "│ useridentity.sessioncontext.sessionissuer.username ", "│ us-east-1 (53 %), us-west-2 (29 %), eu-west-1 (18 %) ", "│ requestparameters "} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)
 		}
@@ -356,6 +448,33 @@ func TestSummary(t *testing.T) {
 	if !strings.Contains(got, "│ eventname │ 0 % │ 1 │ ListBuckets │ ListBuckets │ ListBuckets (100 %) │") || !strings.Contains(got, "│ useridentity.arn ") {
 		t.Error(got)
 	}
+	t.Run("counts are exact", func(t *testing.T) {
+		got := squeezed(run(t, e, 400, "SELECT count(DISTINCT eventid) AS n, count(DISTINCT requestid) AS r FROM cloudtrail_logs;", ".summary cloudtrail_logs"))
+		counts := regexp.MustCompile(`│ (\d+) │ (\d+) │`).FindStringSubmatch(got)
+		for i, column := range []string{"eventid", "requestid"} {
+			if !regexp.MustCompile(`│ ` + column + ` │ \S+ % │ ` + counts[i+1] + ` │`).MatchString(got) {
+				t.Errorf("%s has not %s in\n%s", column, counts[i+1], got)
+			}
+		}
+	})
+	t.Run("the most frequent of few", func(t *testing.T) {
+		got := squeezed(run(t, e, 400, "SELECT * FROM (VALUES ('a', 'x'), ('b', 'x'), ('c', 'y'), ('d', 'z'), ('e', 'z'), ('f', NULL)) AS t (differ, repeat);", ".summary _"))
+		for _, want := range []string{"│ differ │ 0 % │ 6 │ a │ f │ a (17 %), b (17 %), c (17 %) │", "│ repeat │ 17 % │ 3 │ x │ z │ x (33 %), z (33 %), y (17 %) │"} {
+			if !strings.Contains(got, want) {
+				t.Errorf("no %q in\n%s", want, got)
+			}
+		}
+	})
+	t.Run("long values", func(t *testing.T) {
+		query := "SELECT '" + strings.Repeat("é", 150) + "' AS v;"
+		long := strings.Repeat("é", 100)
+		if got := run(t, e, 800, query, ".summary _"); !strings.Contains(got, long+"… │") || !strings.Contains(got, long+"… (100 %)") || strings.Contains(got[strings.Index(got, "most_frequent"):], long+"é") {
+			t.Error(got)
+		}
+		if got := run(t, e, 800, query, ".mode csv", ".summary _"); strings.Count(got, long+strings.Repeat("é", 50)) != 4 {
+			t.Error(got)
+		}
+	})
 	if got := run(t, e, 80, ".summary cloudtrail_log"); !strings.Contains(got, "did you mean cloudtrail_logs?") {
 		t.Error(got)
 	}

@@ -29,7 +29,7 @@ var allowedImports = map[string][]string{
 	"convert/cloudtrail":  {},
 	"engine":              {},
 	"engine/dialect":      {"engine"},
-	"engine/duck":         {"engine", "engine/dialect", "catalog"},
+	"engine/duck":         {"engine", "engine/dialect", "engine/quantity", "catalog"},
 	"engine/output":       {},
 	"engine/quantity":     {},
 	"cmd/trailql": {"catalog", "convert", "convert/cloudtrail", "engine", "engine/dialect", "engine/duck", "engine/output", "engine/quantity",

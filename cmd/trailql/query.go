@@ -163,7 +163,7 @@ func runQuery(ctx context.Context, a *app, f *queryFlags) (err error) {
 	if f.given("max-rows") && !showsSomeRows(format) {
 		limits.Rows = int64(f.maxRows)
 	}
-	statements, err := readStatements(a.stdin, f.sources)
+	statements, err := readStatements(ctx, a.stdin, f.sources)
 	if err != nil {
 		return err
 	}
@@ -183,7 +183,7 @@ func runQuery(ctx context.Context, a *app, f *queryFlags) (err error) {
 		return explainDialect(ctx, a, e, f.dialect, statements)
 	}
 
-	out, err := openQueryOutput(a, f, format)
+	out, err := openQueryOutput(ctx, a, f, format)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -107,7 +108,7 @@ type queryOutput struct {
 	name       string         // of the file
 }
 
-func openQueryOutput(a *app, f *queryFlags, format output.Format) (*queryOutput, error) {
+func openQueryOutput(ctx context.Context, a *app, f *queryFlags, format output.Format) (*queryOutput, error) {
 	o := &queryOutput{app: a, writer: a.stdout, name: f.output, stats: f.stats, options: output.Options{
 		Format:      format,
 		SafeNumbers: f.jsonNumbers == "safe",
@@ -127,7 +128,7 @@ func openQueryOutput(a *app, f *queryFlags, format output.Format) (*queryOutput,
 		o.options.MaxRows = f.maxRows
 	}
 	if f.toFile() {
-		return o, o.create(f)
+		return o, o.create(ctx, f)
 	}
 	if terminal := terminalOf(a.stdout); terminal != nil {
 		o.options.Terminal = true
@@ -140,8 +141,8 @@ func openQueryOutput(a *app, f *queryFlags, format output.Format) (*queryOutput,
 	return o, nil
 }
 
-func (o *queryOutput) create(f *queryFlags) (err error) {
-	o.file, err = output.CreateFile(f.output, f.force)
+func (o *queryOutput) create(ctx context.Context, f *queryFlags) (err error) {
+	o.file, err = output.CreateFile(ctx, f.output, f.force)
 	if errors.Is(err, fs.ErrExist) {
 		return usagef("%s exists: use --force to replace it", f.output)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -46,10 +47,10 @@ type sqlStatement struct {
 // the memory.
 const maxScript = 16 << 20
 
-func readStatements(stdin io.Reader, sources []sqlSource) ([]sqlStatement, error) {
+func readStatements(ctx context.Context, stdin io.Reader, sources []sqlSource) ([]sqlStatement, error) {
 	var statements []sqlStatement
 	for _, source := range sources {
-		script, err := source.read(stdin)
+		script, err := source.read(ctx, stdin)
 		if err != nil {
 			return nil, err
 		}
@@ -68,21 +69,27 @@ func readStatements(stdin io.Reader, sources []sqlSource) ([]sqlStatement, error
 	return statements, nil
 }
 
-func (s sqlSource) read(stdin io.Reader) (string, error) {
+func (s sqlSource) read(ctx context.Context, stdin io.Reader) (string, error) {
 	if s.file == "" {
 		return s.sql, nil
 	}
 	in := stdin
 	if s.file != "-" {
-		file, err := os.Open(s.file)
+		file, err := output.OpenFile(ctx, s.file, os.O_RDONLY, 0)
+		if ctx.Err() != nil {
+			return "", fmt.Errorf("read SQL: %w", ctx.Err())
+		}
 		if err != nil {
 			return "", usagef("read SQL: %w", err)
 		}
 		defer file.Close()
+		defer output.StopWith(ctx, file)()
 		in = file
 	}
 	text, err := io.ReadAll(io.LimitReader(in, maxScript+1))
 	switch {
+	case ctx.Err() != nil:
+		return "", fmt.Errorf("read SQL: %w", ctx.Err())
 	case err != nil:
 		return "", fmt.Errorf("read SQL: %w", err)
 	case len(text) > maxScript:

@@ -18,7 +18,7 @@ func TestReadStatements(t *testing.T) {
 		t.Fatal(err)
 	}
 	sources := []sqlSource{{sql: "select 1; select 2"}, {file: file}, {file: "-"}}
-	statements, err := readStatements(strings.NewReader("select 5;"), sources)
+	statements, err := readStatements(t.Context(), strings.NewReader("select 5;"), sources)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +35,7 @@ func TestReadStatements(t *testing.T) {
 		"no stdin":  {{file: "-"}},
 		"semicolon": {{sql: ";"}},
 	} {
-		if _, err := readStatements(strings.NewReader(""), sources); !errors.As(err, &usageError{}) {
+		if _, err := readStatements(t.Context(), strings.NewReader(""), sources); !errors.As(err, &usageError{}) {
 			t.Errorf("%s: got %v, want an error of usage", name, err)
 		}
 	}
@@ -63,7 +63,7 @@ func TestLocate(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			statements, err := readStatements(nil, []sqlSource{{sql: tt.script}})
+			statements, err := readStatements(t.Context(), nil, []sqlSource{{sql: tt.script}})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -40,6 +41,30 @@ func TestRunStoppedBySignal(t *testing.T) {
 	}
 	if stdout.String() != "" || stderr.String() != "error: cancelled\n" {
 		t.Errorf("stdout %q, stderr %q", &stdout, &stderr)
+	}
+}
+
+// A named pipe that nobody writes to is no reason to stay.
+func TestNamedPipeStoppedBySignal(t *testing.T) {
+	fifo := filepath.Join(t.TempDir(), "hunt.sql")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Skip("no named pipes: ", err)
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	var stdout, stderr strings.Builder
+	a := &app{stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr, warehouse: t.TempDir(), now: time.Now}
+	code := make(chan int)
+	go func() { code <- run(ctx, []string{"query", "-f", fifo}, a) }()
+	cancel(signalError{syscall.SIGTERM})
+	if got := <-code; got != exitTerminated {
+		t.Errorf("exit code %d, want %d", got, exitTerminated)
+	}
+	// Lets the goroutine go that still waits.
+	if file, err := os.OpenFile(fifo, os.O_RDWR, 0); err == nil {
+		file.Close()
+	}
+	if stderr.String() != "error: cancelled\n" {
+		t.Errorf("stderr %q", &stderr)
 	}
 }
 

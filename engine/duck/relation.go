@@ -29,6 +29,7 @@ type relation struct {
 	view  *catalog.View  // a stored query
 	// result is an earlier result of whoever asks; it goes with the query.
 	result *keptResult
+	hides  *relation // the stored query of the result's name; nil for none
 	// registered is a name that a CREATE EXTERNAL TABLE has given to a table:
 	// statements read the table in its place.
 	registered *dialect.Statement

@@ -56,7 +56,8 @@ func holdsJSON(name string) bool {
 	return false
 }
 
-// withResults adds earlier results to relations. Those of the catalog hide them.
+// withResults adds earlier results to relations. Tables and built-in views hide
+// them; they hide stored queries.
 func (l *local) withResults(ctx context.Context, r *relations, results map[string]string) (*relations, error) {
 	if len(results) == 0 {
 		return r, nil
@@ -70,12 +71,13 @@ func (l *local) withResults(ctx context.Context, r *relations, results map[strin
 		if err != nil {
 			return nil, fmt.Errorf("read result %q: %w", name, err)
 		}
-		if all.byName[name] != nil {
+		hidden := all.byName[name]
+		if hidden != nil && hidden.view == nil { // a table, or built in
 			continue
 		}
 		kept := &keptResult{path: path}
 		kept.columns = sync.OnceValues(func() ([]catalog.ViewColumn, error) { return l.columnsOf(ctx, name, kept) })
-		all.byName[name] = &relation{name: name, result: kept}
+		all.byName[name] = &relation{name: name, result: kept, hides: hidden}
 	}
 	return all, nil
 }

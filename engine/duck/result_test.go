@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/trailql/trailql/catalog"
 	"github.com/trailql/trailql/engine"
 	"github.com/trailql/trailql/engine/output"
 )
@@ -112,6 +113,53 @@ func TestResults(t *testing.T) {
 			t.Error(diff, err)
 		}
 	})
+}
+
+// TestStoredUnderTheNameOfAResult: such views come from versions that allowed
+// them.
+func TestStoredUnderTheNameOfAResult(t *testing.T) {
+	w := newWarehouse(t)
+	w.add(t, "us-east-1", "2023-07-10", 3)
+	folder := t.TempDir()
+	e := open(t, w, Options{ResultDir: folder})
+	under := map[string]string{"_": keep(t, e, folder, "1.parquet", engine.Query{SQL: "SELECT 'result' AS a"})}
+	for _, results := range []map[string]string{nil, under} {
+		for _, sql := range []string{"CREATE VIEW _ AS SELECT 1 AS a", `CREATE OR REPLACE VIEW "_" AS SELECT 1 AS a`, strings.Replace(pastedTable, "my_events", "_", 1)} {
+			if _, _, err := answers(t, e, engine.Query{SQL: sql, Results: results}); err == nil || !strings.Contains(err.Error(), `cannot be named "_"`) {
+				t.Errorf("%.40s: %v", sql, err)
+			}
+		}
+	}
+	old := catalog.View{Name: "_", Dialect: "athena", SQL: "SELECT 'stored' AS a", Columns: []catalog.ViewColumn{{Name: "a", Type: "VARCHAR"}}}
+	above := catalog.View{Name: "above", Dialect: "athena", SQL: "SELECT a FROM _", Columns: old.Columns}
+	for _, v := range []catalog.View{old, above} {
+		if err := w.PutView(t.Context(), v, false, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Not the rows of something else.
+	if got, _, err := answers(t, e, engine.Query{SQL: "SELECT a FROM above", Results: under}); err == nil || !strings.Contains(err.Error(), "earlier result") {
+		t.Errorf("a view of a hidden one: %q, %v", got, err)
+	}
+	for _, step := range []struct {
+		sql     string
+		results map[string]string
+		want    []string
+	}{
+		{"SELECT a FROM _", nil, []string{"stored"}},
+		{"SELECT a FROM _", under, []string{"result"}},
+		{"SELECT a FROM above", nil, []string{"stored"}},
+		{"DROP VIEW _", under, nil},
+		{"SELECT a FROM _", under, []string{"result"}},
+	} {
+		got, _, err := answers(t, e, engine.Query{SQL: step.sql, Results: step.results})
+		if diff := cmp.Diff(step.want, got); diff != "" || err != nil {
+			t.Errorf("%s: %v\n%s", step.sql, err, diff)
+		}
+	}
+	if _, _, err := answers(t, e, engine.Query{SQL: "SELECT a FROM _"}); err == nil {
+		t.Error("the view is still there")
+	}
 }
 
 func TestResultsRefused(t *testing.T) {

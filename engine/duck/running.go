@@ -12,6 +12,7 @@ import (
 
 	"github.com/trailql/trailql/engine"
 	"github.com/trailql/trailql/engine/dialect"
+	"github.com/trailql/trailql/engine/quantity"
 )
 
 // running is one query from its start to the end of its result.
@@ -83,8 +84,8 @@ func (r *running) count(o *opening) error {
 		r.counts.PartitionsTotal += s.partitionsTotal
 	}
 	if limit := r.query.Limits.Scan; limit > 0 && r.counts.Bytes > limit {
-		return fmt.Errorf("%w: the statement would read %.1f MB in %d of %d files, allowed are %.1f MB: add a condition on region, date or eventtime",
-			engine.ErrLimit, float64(r.counts.Bytes)/1e6, r.counts.Files, r.counts.FilesTotal, float64(limit)/1e6)
+		return fmt.Errorf("%w: the statement would read %s in %d of %d files, allowed are %s: add a condition on region, date or eventtime",
+			engine.ErrLimit, quantity.Bytes(r.counts.Bytes), r.counts.Files, r.counts.FilesTotal, quantity.Bytes(limit))
 	}
 	return nil
 }

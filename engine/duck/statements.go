@@ -260,6 +260,9 @@ func (l *local) createView(ctx context.Context, s *dialect.Statement, known *rel
 	if s.Parameters > 0 {
 		return nil, &refusal{offset: -1, message: "a view cannot have parameters"}
 	}
+	if s.Name == lastResult {
+		return nil, takenByResult("view")
+	}
 	if rel := known.byName[s.Name]; rel != nil && (rel.view == nil || rel.registered != nil) {
 		return nil, &refusal{offset: -1, message: fmt.Sprintf("%q is a table or a built-in view", s.Name), hint: "use another name"}
 	}
@@ -304,6 +307,13 @@ func (l *local) createView(ctx context.Context, s *dialect.Statement, known *rel
 	return newAnswer(), err
 }
 
+// lastResult is what the shell calls the rows of the last statement.
+const lastResult = "_"
+
+func takenByResult(kind string) *refusal {
+	return &refusal{offset: -1, message: fmt.Sprintf("a %s cannot be named %q", kind, lastResult), hint: "the shell's last result has this name"}
+}
+
 // viewName: DuckDB takes some names for files, and people could not write others.
 func viewName(name string) bool {
 	return name != "" && len(name) <= 255 && !strings.HasPrefix(name, "@") && !looksLikeFile(name) && !strings.ContainsAny(name, "$\"'`\n") && !strings.HasPrefix(name, informationSchema)
@@ -311,6 +321,9 @@ func viewName(name string) bool {
 
 func (l *local) drop(ctx context.Context, s *dialect.Statement, known *relations) (*answer, error) {
 	rel := known.byName[s.Name]
+	if rel != nil && rel.hides != nil { // by a result, which cannot be dropped
+		rel = rel.hides
+	}
 	kind := "view"
 	if s.Kind == dialect.DropTable {
 		kind = "table"
@@ -345,6 +358,8 @@ func (l *local) register(ctx context.Context, s *dialect.Statement, known *relat
 	}
 	rel := known.byName[s.Table.Name]
 	switch {
+	case s.Table.Name == lastResult:
+		return nil, takenByResult("table")
 	case known.byName[dialect.DefaultTable] == nil:
 		return nil, &refusal{offset: -1, message: "the warehouse has no " + dialect.DefaultTable, hint: "run trailql convert first"}
 	case rel != nil && rel.view == nil: // the documented name of the table itself

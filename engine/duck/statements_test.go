@@ -260,6 +260,10 @@ func TestScanLimit(t *testing.T) {
 	if !errors.Is(err, engine.ErrLimit) || !strings.Contains(err.Error(), "in 2 of 2 files") {
 		t.Errorf("got %v", err)
 	}
+	_, err = drain(t.Context(), e, engine.Query{SQL: "SELECT * FROM cloudtrail_logs", Limits: engine.Limits{Scan: 1000}})
+	if err == nil || !strings.Contains(err.Error(), "allowed are 1.0 kB") {
+		t.Errorf("got %v", err)
+	}
 	if rows, err := drain(t.Context(), e, engine.Query{SQL: "SELECT * FROM cloudtrail_logs WHERE dt = '2023-07-10'", Limits: engine.Limits{Scan: one}}); rows != 24 || err != nil {
 		t.Errorf("got %d, %v", rows, err)
 	}

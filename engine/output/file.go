@@ -1,6 +1,7 @@
 package output
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,22 +20,24 @@ type File struct {
 	replace bool
 	direct  bool // not under a temporary name
 	done    bool
+	free    func() bool // of StopWith
 }
 
 // CreateFile starts a file. A name that a regular file has is an error that is
 // fs.ErrExist, unless the file is to be replaced. The caller ends it with Commit
-// and Discard, or with Discard alone.
-func CreateFile(name string, replace bool) (*File, error) {
+// and Discard, or with Discard alone. ctx governs it until then: a named pipe
+// may have no reader.
+func CreateFile(ctx context.Context, name string, replace bool) (*File, error) {
 	info, err := os.Stat(name)
 	switch {
 	case err == nil && info.IsDir():
 		return nil, fmt.Errorf("write %s: it is a folder", name)
 	case err == nil && !info.Mode().IsRegular():
-		file, err := os.OpenFile(name, os.O_WRONLY, 0)
+		file, err := OpenFile(ctx, name, os.O_WRONLY, 0)
 		if err != nil {
 			return nil, fmt.Errorf("write %s: %w", name, err)
 		}
-		return &File{File: file, name: name, direct: true}, nil
+		return &File{File: file, name: name, direct: true, free: StopWith(ctx, file)}, nil
 	case err == nil && !replace:
 		return nil, fmt.Errorf("write %s: %w", name, fs.ErrExist)
 	}
@@ -49,6 +52,9 @@ func CreateFile(name string, replace bool) (*File, error) {
 	temp := fmt.Sprintf("%s.%d-%d.tmp", place, os.Getpid(), time.Now().UnixNano())
 	file, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
+		if p := (*fs.PathError)(nil); errors.As(err, &p) {
+			err = p.Err // its path is not the user's
+		}
 		return nil, fmt.Errorf("write %s: %w", name, err)
 	}
 	return &File{File: file, name: place, replace: replace}, nil
@@ -74,6 +80,9 @@ func (f *File) Commit() error {
 
 // Discard ends the file, and removes what was not committed.
 func (f *File) Discard() error {
+	if f.free != nil {
+		f.free()
+	}
 	err := f.Close()
 	if !f.done && !f.direct {
 		err = errors.Join(err, os.Remove(f.Name()))

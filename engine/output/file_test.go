@@ -3,6 +3,7 @@
 package output
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -22,7 +23,7 @@ func TestFile(t *testing.T) {
 		return string(content)
 	}
 	write := func(text string, replace, commit bool) error {
-		f, err := CreateFile(name, replace)
+		f, err := CreateFile(t.Context(), name, replace)
 		if err != nil {
 			return err
 		}
@@ -50,7 +51,7 @@ func TestFile(t *testing.T) {
 		t.Errorf("replaced file: %v, holds %q", err, read())
 	}
 	// The name was free at the start and is not at the end.
-	f, err := CreateFile(filepath.Join(dir, "late.csv"), false)
+	f, err := CreateFile(t.Context(), filepath.Join(dir, "late.csv"), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +64,7 @@ func TestFile(t *testing.T) {
 	if err := f.Discard(); err != nil {
 		t.Error(err)
 	}
-	if _, err := CreateFile(dir, true); err == nil {
+	if _, err := CreateFile(t.Context(), dir, true); err == nil {
 		t.Error("a folder is taken for a file")
 	}
 	left, err := filepath.Glob(filepath.Join(dir, "*.tmp"))
@@ -89,7 +90,7 @@ func TestFileIsNoRegularFile(t *testing.T) {
 				text, _ := os.ReadFile(pipe)
 				received <- string(text)
 			}()
-			f, err := CreateFile(name, replace)
+			f, err := CreateFile(t.Context(), name, replace)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -118,10 +119,10 @@ func TestFileKeepsLinks(t *testing.T) {
 	if err := os.Symlink("target", link); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := CreateFile(link, false); !errors.Is(err, fs.ErrExist) {
+	if _, err := CreateFile(t.Context(), link, false); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("got %v, want ErrExist", err)
 	}
-	f, err := CreateFile(link, true)
+	f, err := CreateFile(t.Context(), link, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,5 +137,50 @@ func TestFileKeepsLinks(t *testing.T) {
 	}
 	if info, err := os.Lstat(link); err != nil || info.Mode()&os.ModeSymlink == 0 {
 		t.Errorf("the link is gone: %v, %v", info, err)
+	}
+}
+
+// TestNamedPipesEndWithTheContext: there may be nobody at the other end, or
+// somebody who does nothing.
+func TestNamedPipesEndWithTheContext(t *testing.T) {
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Skip("no named pipes: ", err)
+	}
+	for name, open := range map[string]func(context.Context) error{
+		"write": func(ctx context.Context) error { _, err := CreateFile(ctx, fifo, false); return err },
+		"read":  func(ctx context.Context) error { _, err := OpenFile(ctx, fifo, os.O_RDONLY, 0); return err },
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- open(ctx) }()
+		cancel()
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", name, err)
+		}
+		// Lets the goroutine go that still waits.
+		if file, err := os.OpenFile(fifo, os.O_RDWR, 0); err == nil {
+			file.Close()
+		}
+	}
+	reader, err := os.OpenFile(fifo, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	f, err := CreateFile(ctx, fifo, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	for err == nil { // until the pipe is full
+		_, err = f.Write(make([]byte, 1<<16))
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("write: %v", err)
+	}
+	if err := f.Discard(); err != nil {
+		t.Error(err)
 	}
 }

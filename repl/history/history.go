@@ -45,6 +45,7 @@ type History struct {
 	mu      sync.Mutex
 	entries []Entry
 	skipped int
+	seen    os.FileInfo // of the file as entries have it; nil when there was none
 }
 
 // Open reads the history in the file, which it makes with its folder at the
@@ -76,6 +77,9 @@ func (h *History) load() (lines int, err error) {
 		return 0, err
 	}
 	defer file.Close()
+	if h.seen, err = file.Stat(); err != nil {
+		return 0, err
+	}
 	h.entries, h.skipped = nil, 0
 	r := bufio.NewReaderSize(file, 1<<16)
 	for {
@@ -183,16 +187,31 @@ func (h *History) Add(e Entry) error {
 	e.Time = e.Time.UTC()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	again := len(h.entries) > 0 && h.entries[len(h.entries)-1].SQL == e.SQL
-	h.remember(e)
-	if h.file == "" || again {
+	if h.file == "" {
+		h.remember(e)
 		return nil
 	}
-	var text bytes.Buffer
-	if err := newEncoder(&text).Encode(e); err != nil {
-		return fmt.Errorf("write history: %w", err)
+	added := false
+	err := h.locked(func() error {
+		if err := h.refresh(); err != nil {
+			return err
+		}
+		again := len(h.entries) > 0 && h.entries[len(h.entries)-1].SQL == e.SQL
+		h.remember(e)
+		added = true
+		if again {
+			return nil
+		}
+		var text bytes.Buffer
+		if err := newEncoder(&text).Encode(e); err != nil {
+			return err
+		}
+		return h.append(text.Bytes())
+	})
+	if !added {
+		h.remember(e)
 	}
-	if err := h.locked(func() error { return h.append(text.Bytes()) }); err != nil {
+	if err != nil {
 		return fmt.Errorf("write history: %w", err)
 	}
 	return nil
@@ -225,13 +244,39 @@ func (h *History) append(text []byte) error {
 	if _, err := file.Write(text); err != nil {
 		return err
 	}
+	if h.seen, err = file.Stat(); err != nil {
+		return err
+	}
 	return file.Close()
 }
 
-// Entries are all that are kept, the oldest first; a copy.
+// refresh reads the file again when another shell has changed it.
+func (h *History) refresh() error {
+	if h.file == "" {
+		return nil
+	}
+	info, err := os.Stat(h.file)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		if h.seen != nil { // cleared
+			h.entries, h.skipped, h.seen = nil, 0, nil
+		}
+		return nil
+	case err != nil:
+		return err
+	case h.seen != nil && os.SameFile(info, h.seen) && info.Size() == h.seen.Size() && info.ModTime().Equal(h.seen.ModTime()):
+		return nil
+	}
+	_, err = h.load()
+	return err
+}
+
+// Entries are all that are kept, the oldest first, with those that other shells
+// have added since; a copy.
 func (h *History) Entries() []Entry {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	_ = h.refresh() // what is known is better than nothing
 	return append([]Entry{}, h.entries...)
 }
 
@@ -246,7 +291,7 @@ func (h *History) Skipped() int {
 func (h *History) Clear() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.entries, h.skipped = nil, 0
+	h.entries, h.skipped, h.seen = nil, 0, nil
 	if h.file == "" {
 		return nil
 	}

@@ -227,3 +227,29 @@ func TestTwoProcesses(t *testing.T) {
 		t.Errorf("%d entries, %d lines skipped; want %d and none", n, h.Skipped(), processes*goroutines*each)
 	}
 }
+
+// TestTwoAtOnce: one shell sees what the other adds and forgets.
+func TestTwoAtOnce(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "history.jsonl")
+	a, b := open(t, file), open(t, file)
+	add(t, a, "select 1;")
+	add(t, b, "select 2;")
+	add(t, a, "select 3;")
+	for name, h := range map[string]*History{"first": a, "second": b} {
+		if got := statements(h); got != "select 1;|select 2;|select 3;" {
+			t.Errorf("the %s has %q", name, got)
+		}
+	}
+	if err := a.Clear(); err != nil {
+		t.Fatal(err)
+	}
+	if got := statements(b); got != "" {
+		t.Errorf("the second still has %q", got)
+	}
+	add(t, b, "select 4;")
+	for name, h := range map[string]*History{"first": a, "second": b, "third": open(t, file)} {
+		if got := statements(h); got != "select 4;" {
+			t.Errorf("the %s has %q", name, got)
+		}
+	}
+}
