@@ -17,7 +17,6 @@ import (
 	"github.com/trailql/trailql/catalog"
 	"github.com/trailql/trailql/engine/duck"
 	"github.com/trailql/trailql/repl"
-	"github.com/trailql/trailql/repl/complete"
 	"github.com/trailql/trailql/repl/editor"
 )
 
@@ -219,7 +218,7 @@ func (s *shell) reader() (repl.Reader, error) {
 	s.editor, err = editor.New(editor.Options{
 		In: s.app.stdin.(*os.File), Out: s.app.stdout.(*os.File),
 		Finished: repl.Finished, History: s.session.History,
-		Complete: s.complete, Highlight: s.highlight, Edit: s.session.Edit,
+		Complete: s.session.Complete, Highlight: s.session.Highlight, Edit: s.session.Edit,
 		Color: s.options.Screen.Color, ASCII: s.options.Screen.ASCII,
 	})
 	if err != nil {
@@ -234,30 +233,6 @@ func (s *shell) restore() {
 	if s.editor != nil {
 		s.editor.Restore()
 	}
-}
-
-func (s *shell) complete(text string, cursor int, asked bool) editor.Completion {
-	found := s.session.Complete(text, cursor, asked)
-	c := editor.Completion{Start: found.Start, End: found.End}
-	for _, item := range found.Items {
-		c.Items = append(c.Items, editor.Item(item))
-	}
-	return c
-}
-
-var editorRoles = map[complete.Role]editor.Role{
-	complete.Keyword: editor.Keyword, complete.Function: editor.Function, complete.String: editor.String,
-	complete.Number: editor.Number, complete.Comment: editor.Comment, complete.DotCommand: editor.Command,
-	complete.Mistake: editor.Mistake,
-}
-
-func (s *shell) highlight(text string) []editor.Span {
-	found := s.session.Highlight(text)
-	spans := make([]editor.Span, len(found))
-	for i, one := range found {
-		spans[i] = editor.Span{Start: one.Start, End: one.End, Role: editorRoles[one.Role]}
-	}
-	return spans
 }
 
 // edited is the editor as a session reads from it.

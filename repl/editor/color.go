@@ -1,6 +1,10 @@
 package editor
 
-import "sort"
+import (
+	"sort"
+
+	"github.com/trailql/trailql/repl/complete"
+)
 
 // The styles are of the sixteen colours, which the user's theme makes readable.
 const (
@@ -14,14 +18,14 @@ const (
 )
 
 var roleStyles = [...]string{
-	Plain:    "",
-	Keyword:  "\x1b[94m",
-	Function: "\x1b[36m",
-	String:   "\x1b[32m",
-	Number:   "\x1b[33m",
-	Comment:  "\x1b[90m",
-	Command:  "\x1b[35m",
-	Mistake:  "\x1b[91m",
+	complete.Plain:      "",
+	complete.Keyword:    "\x1b[94m",
+	complete.Function:   "\x1b[36m",
+	complete.String:     "\x1b[32m",
+	complete.Number:     "\x1b[33m",
+	complete.Comment:    "\x1b[90m",
+	complete.DotCommand: "\x1b[35m",
+	complete.Mistake:    "\x1b[91m",
 }
 
 func (v *view) style(style, text string) string {
@@ -34,7 +38,7 @@ func (v *view) style(style, text string) string {
 // styles tells the style of each byte of a text, asked for in rising order of
 // the bytes.
 type styles struct {
-	spans, marks []Span
+	spans, marks []complete.Span
 }
 
 func (v *view) styles(p picture) *styles {
@@ -65,10 +69,10 @@ func (s *styles) at(i int) string {
 }
 
 // roleAt is the role of a byte.
-func roleAt(spans []Span, i int) Role {
+func roleAt(spans []complete.Span, i int) complete.Role {
 	n := sort.Search(len(spans), func(k int) bool { return spans[k].End > i })
 	if n < len(spans) && spans[n].Start <= i {
 		return spans[n].Role
 	}
-	return Plain
+	return complete.Plain
 }

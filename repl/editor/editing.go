@@ -5,13 +5,15 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/trailql/trailql/repl/complete"
 )
 
 // editing is what the keys do. The text itself is passed in and out; here is
 // what is remembered between two keys.
 type editing struct {
 	finished func(text string) bool
-	complete func(text string, cursor int, asked bool) Completion
+	complete func(text string, cursor int, asked bool) complete.Completion
 
 	past   past
 	menu   menu

@@ -6,6 +6,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/trailql/trailql/repl/complete"
 )
 
 // typist presses keys.
@@ -166,12 +168,12 @@ func TestMenu(t *testing.T) {
 	var asked []bool
 	offering := func() *typist {
 		typist := newTypist("entry")
-		typist.complete = func(text string, cursor int, tab bool) Completion {
+		typist.complete = func(text string, cursor int, tab bool) complete.Completion {
 			asked = append(asked, tab)
-			c := Completion{Start: strings.LastIndexByte(text[:cursor], ' ') + 1, End: cursor}
+			c := complete.Completion{Start: strings.LastIndexByte(text[:cursor], ' ') + 1, End: cursor}
 			for _, w := range words {
 				if strings.HasPrefix(w, text[c.Start:cursor]) && (tab || cursor-c.Start > 1) {
-					c.Items = append(c.Items, Item{Text: w})
+					c.Items = append(c.Items, complete.Item{Text: w})
 				}
 			}
 			return c
@@ -224,18 +226,18 @@ func TestMenu(t *testing.T) {
 
 // A completion may be wrong about the text, or hold anything.
 func TestMenuOfNonsense(t *testing.T) {
-	for _, c := range []Completion{
-		{Start: 2, End: 1, Items: []Item{{Text: "x"}}},
-		{Start: -1, End: 1, Items: []Item{{Text: "x"}}},
-		{Start: 0, End: 100, Items: []Item{{Text: "x"}}},
+	for _, c := range []complete.Completion{
+		{Start: 2, End: 1, Items: []complete.Item{{Text: "x"}}},
+		{Start: -1, End: 1, Items: []complete.Item{{Text: "x"}}},
+		{Start: 0, End: 100, Items: []complete.Item{{Text: "x"}}},
 	} {
 		typist := newTypist()
-		typist.complete = func(string, int, bool) Completion { return c }
+		typist.complete = func(string, int, bool) complete.Completion { return c }
 		typist.press("abc", keyTab).is(t, "abc|")
 	}
 	typist := newTypist()
-	typist.complete = func(string, int, bool) Completion {
-		return Completion{Start: 1, End: 2, Items: []Item{{Text: "\xff\u0301"}, {Text: ""}}}
+	typist.complete = func(string, int, bool) complete.Completion {
+		return complete.Completion{Start: 1, End: 2, Items: []complete.Item{{Text: "\xff\u0301"}, {Text: ""}}}
 	}
 	typist.press("日", keyTab)
 	if !utf8.ValidString(typist.text) {
@@ -253,8 +255,8 @@ func FuzzEditing(f *testing.F) {
 			t.Skip()
 		}
 		typist := newTypist("one;", text, "three\nlines;")
-		typist.complete = func(s string, cursor int, asked bool) Completion {
-			return Completion{Start: borderBefore(s, cursor-1), End: cursor, Items: []Item{{Text: text}, {Text: "\u0301"}}}
+		typist.complete = func(s string, cursor int, asked bool) complete.Completion {
+			return complete.Completion{Start: borderBefore(s, cursor-1), End: cursor, Items: []complete.Item{{Text: text}, {Text: "\u0301"}}}
 		}
 		for _, b := range keys {
 			k := key{code: keyCode(b % byte(keyHangup+1))}

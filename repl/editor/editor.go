@@ -16,6 +16,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+
+	"github.com/trailql/trailql/repl/complete"
 )
 
 // Options of an editor. In and Out are required.
@@ -30,9 +32,9 @@ type Options struct {
 	// Complete proposes what may stand at the cursor, which is an offset in
 	// bytes. asked is true for Tab; else the user only typed. It has to be fast:
 	// it is called for each key that changes the text by typing.
-	Complete func(text string, cursor int, asked bool) Completion
+	Complete func(text string, cursor int, asked bool) complete.Completion
 	// Highlight tells the roles of the parts of the text.
-	Highlight func(text string) []Span
+	Highlight func(text string) []complete.Span
 	// Edit lets the user write in a program of his own; the terminal is his then.
 	Edit func(ctx context.Context, text string) (string, error)
 	// Color is false for a terminal that shall show none.
@@ -84,36 +86,3 @@ func (e *Editor) Close() error { return e.terminal.close() }
 
 // Prompt stands before the lines of a statement. Both parts are as wide.
 type Prompt struct{ First, Next string }
-
-// Completion is what may replace the bytes [Start, End) of a text.
-type Completion struct {
-	Start, End int
-	Items      []Item
-}
-
-// Item is one proposal.
-type Item struct {
-	Text   string // to insert
-	Detail string // what it is: a type, a signature; may be empty
-}
-
-// Span is a part of a text, [Start, End) in bytes, and its role. Spans are in
-// order and do not overlap; what no span covers is plain.
-type Span struct {
-	Start, End int
-	Role       Role
-}
-
-// Role says what a part of a text is.
-type Role uint8
-
-const (
-	Plain Role = iota
-	Keyword
-	Function
-	String
-	Number
-	Comment
-	Command // a dot command
-	Mistake // a quote that does not end, a bracket without a partner
-)

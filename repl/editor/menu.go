@@ -3,12 +3,14 @@ package editor
 import (
 	"strings"
 	"unicode/utf8"
+
+	"github.com/trailql/trailql/repl/complete"
 )
 
 // menu is the list of proposals below the cursor. The one that is selected
 // stands in the text already.
 type menu struct {
-	Completion
+	complete.Completion
 	base  draft // the text without a proposal
 	index int   // of the selected one, from 1; 0 when none is
 	first int   // that is shown

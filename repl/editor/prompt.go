@@ -10,6 +10,8 @@ import (
 	"time"
 
 	prompt "github.com/c-bata/go-prompt"
+
+	"github.com/trailql/trailql/repl/complete"
 )
 
 // model is go-prompt's model of an editor, with our terminal and our view. It
@@ -44,7 +46,7 @@ type model struct {
 	rendering, breaking bool
 
 	highlighted string // the text of spans
-	spans       []Span
+	spans       []complete.Span
 
 	pass   chan string
 	ending bool // go-prompt is about to return; only Read uses it
@@ -234,16 +236,16 @@ func (m *model) picture(d draft, columns, rows int) picture {
 	if s := m.editing.search; s != nil {
 		p.note = s.note()
 		if s.from >= 0 {
-			p.marks = []Span{{Start: s.from, End: s.from + len(s.words)}}
+			p.marks = []complete.Span{{Start: s.from, End: s.from + len(s.words)}}
 		}
 		return p
 	}
 	here, there, found := d.partner(func(i int) bool {
 		role := roleAt(p.spans, i)
-		return role == String || role == Comment
+		return role == complete.String || role == complete.Comment
 	})
 	if found {
-		p.marks = []Span{{Start: here, End: here + 1}, {Start: there, End: there + 1}}
+		p.marks = []complete.Span{{Start: here, End: here + 1}, {Start: there, End: there + 1}}
 	}
 	return p
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	prompt "github.com/c-bata/go-prompt"
+
+	"github.com/trailql/trailql/repl/complete"
 )
 
 // statement is SQL of about so many bytes.
@@ -21,14 +23,14 @@ func statement(size int) string {
 }
 
 // highlight is about as much work as a lexer has.
-func highlight(text string) []Span {
-	var spans []Span
+func highlight(text string) []complete.Span {
+	var spans []complete.Span
 	for i := 0; i < len(text); {
 		end := strings.IndexAny(text[i:], " \n'") + i + 1
 		if end <= i {
 			end = len(text)
 		}
-		spans = append(spans, Span{i, end, Role(len(spans) % 8)})
+		spans = append(spans, complete.Span{Start: i, End: end, Role: complete.Role(len(spans) % 8)})
 		i = end
 	}
 	return spans
@@ -46,8 +48,8 @@ func BenchmarkKeystroke(b *testing.B) {
 				if where == "middle" {
 					cursor = strings.IndexByte(text[size/2:], '\n') + size/2 - 4
 				}
-				m := &model{editing: editing{complete: func(text string, cursor int, asked bool) Completion {
-					return Completion{Start: cursor, End: cursor, Items: make([]Item, 8)}
+				m := &model{editing: editing{complete: func(text string, cursor int, asked bool) complete.Completion {
+					return complete.Completion{Start: cursor, End: cursor, Items: make([]complete.Item, 8)}
 				}}, view: view{color: true}, options: Options{Highlight: highlight}}
 				m.editing.begin(nil)
 				buffer := prompt.NewBuffer()

@@ -20,6 +20,8 @@ import (
 	"github.com/creack/pty"
 	"github.com/hinshun/vt10x"
 	"golang.org/x/sys/unix"
+
+	"github.com/trailql/trailql/repl/complete"
 )
 
 // The tests of the terminal run this test binary again as a small shell on a
@@ -48,19 +50,19 @@ func testShell() (status int) {
 			return strings.HasPrefix(text, ".") || strings.HasSuffix(strings.TrimSpace(text), ";")
 		},
 		History: func() []string { return history },
-		Complete: func(text string, cursor int, asked bool) Completion {
+		Complete: func(text string, cursor int, asked bool) complete.Completion {
 			start := strings.LastIndexAny(text[:cursor], " \n(,") + 1
 			word := text[start:cursor]
 			if strings.Contains(text, "explode") {
 				panic("a fault in completion")
 			}
 			if !asked && len(word) < 2 {
-				return Completion{}
+				return complete.Completion{}
 			}
-			c := Completion{Start: start, End: cursor}
+			c := complete.Completion{Start: start, End: cursor}
 			for _, s := range []string{"select", "sessioncontext", "useridentity", "user\x1b]52;c;x\x07agent"} {
 				if strings.HasPrefix(s, word) {
-					c.Items = append(c.Items, Item{Text: s, Detail: "type of " + s})
+					c.Items = append(c.Items, complete.Item{Text: s, Detail: "type of " + s})
 				}
 			}
 			return c

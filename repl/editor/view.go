@@ -9,6 +9,7 @@ import (
 	"github.com/rivo/uniseg"
 
 	"github.com/trailql/trailql/engine/output"
+	"github.com/trailql/trailql/repl/complete"
 )
 
 // view draws the statement that is being written, and knows what of it the
@@ -32,8 +33,8 @@ type picture struct {
 	columns, lines int // of the screen
 	prompt         Prompt
 	draft          draft
-	spans          []Span
-	marks          []Span // what stands out, whatever its role
+	spans          []complete.Span
+	marks          []complete.Span // what stands out, whatever its role
 	menu           *menu
 	note           string // below everything
 	// done: the text as it stays on the screen, with the cursor below it.

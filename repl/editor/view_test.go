@@ -7,6 +7,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/rivo/uniseg"
+
+	"github.com/trailql/trailql/repl/complete"
 )
 
 // glass is a model of a terminal: it knows what view sends, and how many cells
@@ -151,12 +153,12 @@ func (g *glass) show(v *view, p picture) {
 func lines(s ...string) string { return strings.Join(s, "\n") }
 
 func TestView(t *testing.T) {
-	proposals := func(index int, items ...Item) *menu {
-		return &menu{Completion: Completion{Start: 7, End: 9, Items: items}, index: index}
+	proposals := func(index int, items ...complete.Item) *menu {
+		return &menu{Completion: complete.Completion{Start: 7, End: 9, Items: items}, index: index}
 	}
-	var many []Item
+	var many []complete.Item
 	for i := range 20 {
-		many = append(many, Item{Text: fmt.Sprintf("column_%02d", i), Detail: "varchar"})
+		many = append(many, complete.Item{Text: fmt.Sprintf("column_%02d", i), Detail: "varchar"})
 	}
 	for _, test := range []struct {
 		name          string
@@ -190,13 +192,13 @@ func TestView(t *testing.T) {
 		{"scrolled", 20, 3, false, picture{draft: marked("1\n2\n3\n4\n5|")}, lines("  -> 3", "  -> 4", "  -> 5|")},
 		{"note", 20, 3, false, picture{draft: marked("1\n2\n3|"), note: "a note that is too long"}, lines("  -> 2", "  -> 3|", "a note that is too…")},
 		{"ASCII note", 20, 3, true, picture{draft: marked("1|"), note: "a note that is too long"}, lines("sql> 1|", "a note that is too~")},
-		{"proposals", 40, 6, false, picture{draft: marked("select se|"), menu: proposals(0, Item{"sessioncontext", "struct"}, Item{"sex", ""})},
+		{"proposals", 40, 6, false, picture{draft: marked("select se|"), menu: proposals(0, complete.Item{Text: "sessioncontext", Detail: "struct"}, complete.Item{Text: "sex", Detail: ""})},
 			lines("sql> select se|", "            sessioncontext  struct", "            sex")},
-		{"a selected one", 40, 6, false, picture{draft: marked("select se|"), menu: proposals(2, Item{"sessioncontext", "struct"}, Item{"sex", ""})},
+		{"a selected one", 40, 6, false, picture{draft: marked("select se|"), menu: proposals(2, complete.Item{Text: "sessioncontext", Detail: "struct"}, complete.Item{Text: "sex", Detail: ""})},
 			lines("sql> select se|", "            sessioncontext  struct", "           >sex")},
-		{"proposals at the right", 24, 6, false, picture{draft: marked("select se|"), menu: proposals(0, Item{"sessioncontext", "a struct of many"})},
+		{"proposals at the right", 24, 6, false, picture{draft: marked("select se|"), menu: proposals(0, complete.Item{Text: "sessioncontext", Detail: "a struct of many"})},
 			lines("sql> select se|", " sessioncontext  a st…")},
-		{"proposals from elsewhere", 60, 6, false, picture{draft: marked("select se|"), menu: proposals(0, Item{"'\x1b]52;c;x\x07\n'", "\x1b[2J\u202e"})},
+		{"proposals from elsewhere", 60, 6, false, picture{draft: marked("select se|"), menu: proposals(0, complete.Item{Text: "'\x1b]52;c;x\x07\n'", Detail: "\x1b[2J\u202e"})},
 			lines("sql> select se|", `            '␛]52;c;x␇␊'  ␛[2J\u{202e}`)},
 		{"many proposals", 40, 24, false, picture{draft: marked("select co|"), menu: proposals(0, many...)},
 			lines("sql> select co|", "            column_00  varchar", "            column_01  varchar", "            column_02  varchar",
@@ -204,7 +206,7 @@ func TestView(t *testing.T) {
 				"            column_07  varchar", "            12 more")},
 		{"many proposals, a low screen", 40, 4, false, picture{draft: marked("select co|"), menu: proposals(6, many...)},
 			lines("sql> select co|", "            column_03  varchar", "            column_04  varchar", "           >column_05  varchar")},
-		{"proposals over the text", 40, 6, false, picture{draft: marked("select co|\nfrom t\nwhere x;"), menu: proposals(0, Item{Text: "cost"})},
+		{"proposals over the text", 40, 6, false, picture{draft: marked("select co|\nfrom t\nwhere x;"), menu: proposals(0, complete.Item{Text: "cost"})},
 			lines("sql> select co|", "            cost", "  -> where x;")},
 		{"proposals scroll", 40, 4, false, picture{draft: marked("1\n2\n3\nx co|"), menu: proposals(0, many[:2]...)},
 			lines("  -> 3", "  -> x co|", "      column_00  varchar", "      column_01  varchar")},
@@ -347,15 +349,15 @@ func TestViewOnlyWritesWhatChanges(t *testing.T) {
 func TestViewColors(t *testing.T) {
 	p := picture{
 		columns: 80, lines: 24, prompt: Prompt{"> ", "> "}, draft: marked("select |(1) -- x"),
-		spans: []Span{{0, 6, Keyword}, {8, 9, Number}, {11, 15, Comment}},
-		marks: []Span{{Start: 7, End: 8}, {Start: 9, End: 10}},
+		spans: []complete.Span{{Start: 0, End: 6, Role: complete.Keyword}, {Start: 8, End: 9, Role: complete.Number}, {Start: 11, End: 15, Role: complete.Comment}},
+		marks: []complete.Span{{Start: 7, End: 8}, {Start: 9, End: 10}},
 	}
 	out, _ := (&view{color: true}).draw(p)
 	want := "\x1b[1m> \x1b[0m\x1b[94mselect\x1b[0m \x1b[1;4m(\x1b[0m\x1b[33m1\x1b[0m\x1b[1;4m)\x1b[0m \x1b[90m-- x\x1b[0m"
 	if !strings.Contains(string(out), want) {
 		t.Errorf("%q, want %q", out, want)
 	}
-	p.menu = &menu{Completion: Completion{Items: []Item{{"a", "b"}}}, index: 1}
+	p.menu = &menu{Completion: complete.Completion{Items: []complete.Item{{Text: "a", Detail: "b"}}}, index: 1}
 	p.note = "note"
 	out, _ = (&view{}).draw(p)
 	for _, part := range strings.Split(string(out), "\x1b[")[1:] {
@@ -377,9 +379,9 @@ func FuzzView(f *testing.F) {
 		if columns < 1 || rows < 1 || columns > 300 || rows > 100 || len(text)+len(before) > 5000 {
 			t.Skip()
 		}
-		m := &menu{Completion: Completion{Items: []Item{{Text: before, Detail: text}, {Text: text}}}}
+		m := &menu{Completion: complete.Completion{Items: []complete.Item{{Text: before, Detail: text}, {Text: text}}}}
 		was := picture{draft: at(before, cursor), note: text}
-		is := picture{draft: at(text, cursor), menu: m, spans: []Span{{0, len(text) / 2, Keyword}}, note: before}
+		is := picture{draft: at(text, cursor), menu: m, spans: []complete.Span{{Start: 0, End: len(text) / 2, Role: complete.Keyword}}, note: before}
 		g, v := newGlass(t, columns, rows), &view{ascii: ascii, color: true}
 		g.show(v, was)
 		g.show(v, is)
