@@ -158,7 +158,7 @@ func (t *terminal) line(p engine.Progress, elapsed time.Duration, columns int) s
 	text = t.plain(text)
 	mark := t.spinner(elapsed)
 	if known {
-		mark = t.bar(p.Fraction)
+		mark = quantity.Bar(p.Fraction, barCells, t.ascii)
 	}
 	if whole := mark + " " + text; cellWidth(whole) <= columns {
 		return whole
@@ -172,14 +172,6 @@ func (t *terminal) line(p engine.Progress, elapsed time.Duration, columns int) s
 }
 
 const barCells = 10
-
-func (t *terminal) bar(fraction float64) string {
-	full := int(barCells * fraction)
-	if t.ascii {
-		return "[" + strings.Repeat("#", full) + strings.Repeat(".", barCells-full) + "]"
-	}
-	return "▕" + strings.Repeat("█", full) + strings.Repeat("░", barCells-full) + "▏"
-}
 
 func (t *terminal) spinner(elapsed time.Duration) string {
 	turn := int(elapsed / progressInterval)

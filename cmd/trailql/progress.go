@@ -138,7 +138,7 @@ func (p *progress) describe(s convert.Progress, withBar bool) string {
 	}
 	line := s.Phase
 	if withBar && total > 0 {
-		line = fmt.Sprintf("%-7s %s", s.Phase, bar(done, total, 12))
+		line = fmt.Sprintf("%-7s %s", s.Phase, quantity.Bar(float64(done)/float64(total), 12, false))
 	}
 	if len(parts) > 0 {
 		line += " " + strings.Join(parts, " · ")
@@ -153,11 +153,6 @@ func remaining(elapsed time.Duration, done, total int64) (time.Duration, bool) {
 	}
 	left := time.Duration(float64(elapsed) * float64(total-done) / float64(done))
 	return left.Round(time.Second), true
-}
-
-func bar(done, total int64, cells int) string {
-	full := int(float64(cells) * float64(min(done, total)) / float64(total))
-	return "▕" + strings.Repeat("█", full) + strings.Repeat("░", cells-full) + "▏"
 }
 
 // cut shortens a line of single-width characters.

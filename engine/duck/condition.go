@@ -4,6 +4,7 @@ package duck
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -268,10 +269,7 @@ func (r *replacement) dayOnly(name string, call object) any {
 		return nil
 	}
 	r.dayTexts = r.dayTexts || mentions(first, firstTime.text)
-	copied := make(object, len(call))
-	for k, e := range call {
-		copied[k] = e
-	}
+	copied := maps.Clone(call)
 	args := slices.Clone(children)
 	for i, a := range args {
 		if o, _ := a.(object); o != nil && sameNode(o, of) {
@@ -481,10 +479,7 @@ func (c conditions) replaced(o, child object, e end) (object, bool) {
 	if !ok {
 		return nil, false
 	}
-	copied := make(object, len(o))
-	for k, v := range o {
-		copied[k] = v
-	}
+	copied := maps.Clone(o)
 	copied["child"] = inner
 	return copied, true
 }
@@ -504,10 +499,7 @@ func (c conditions) argument(o object, i int, e end) (object, bool) {
 			return nil, false
 		}
 	}
-	copied := make(object, len(o))
-	for k, v := range o {
-		copied[k] = v
-	}
+	copied := maps.Clone(o)
 	copied["children"] = children
 	return copied, true
 }

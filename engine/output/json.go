@@ -19,13 +19,8 @@ type jsonStyle struct {
 	zone        *time.Location // of times that have one; nil is UTC
 }
 
-// appendValue appends value i as JSON. Characters that would harm a terminal
-// are always written as \u escapes: that is the same text to every reader.
-func (s jsonStyle) appendValue(b []byte, values arrow.Array, i int) []byte {
-	return s.appender(values)(b, i)
-}
-
-// appender writes NULL as null.
+// appender writes values as JSON, NULL as null. Characters that would harm a
+// terminal are always written as \u escapes: that is the same text to every reader.
 func (s jsonStyle) appender(values arrow.Array) func(b []byte, i int) []byte {
 	isNull, value := nullsOf(values), s.valueAppender(values)
 	return func(b []byte, i int) []byte {

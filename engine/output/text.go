@@ -40,11 +40,6 @@ func nullsOf(values arrow.Array) func(i int) bool {
 	return values.IsNull
 }
 
-func isNull(values arrow.Array, i int) bool { return nullsOf(values)(i) }
-
-// appendText appends value i, which is not NULL, as text without quotes.
-func appendText(b []byte, values arrow.Array, i int) []byte { return textAppender(values, nil)(b, i) }
-
 func textAppender(values arrow.Array, zone *time.Location) func(b []byte, i int) []byte {
 	switch a := values.(type) {
 	case array.StringLike:

@@ -85,7 +85,7 @@ func TestText(t *testing.T) {
 			if got := string(appendText(nil, tt.value, 0)); got != tt.text {
 				t.Errorf("text %q, want %q", got, tt.text)
 			}
-			if got := string(jsonStyle{}.appendValue(nil, tt.value, 0)); got != tt.json {
+			if got := string(jsonStyle{}.appender(tt.value)(nil, 0)); got != tt.json {
 				t.Errorf("JSON %s, want %s", got, tt.json)
 			}
 		})
@@ -224,3 +224,8 @@ func TestNoTypes(t *testing.T) {
 		t.Errorf("%s", &b)
 	}
 }
+
+func isNull(values arrow.Array, i int) bool { return nullsOf(values)(i) }
+
+// appendText appends value i, which is not NULL, as text without quotes.
+func appendText(b []byte, values arrow.Array, i int) []byte { return textAppender(values, nil)(b, i) }

@@ -36,6 +36,15 @@ func Plural(n int64, noun string) string {
 	return Count(n) + " " + noun
 }
 
+// Bar draws a fraction between 0 and 1 in so many cells and two ends.
+func Bar(fraction float64, cells int, ascii bool) string {
+	full := int(float64(cells) * min(max(fraction, 0), 1))
+	if ascii {
+		return "[" + strings.Repeat("#", full) + strings.Repeat(".", cells-full) + "]"
+	}
+	return "▕" + strings.Repeat("█", full) + strings.Repeat("░", cells-full) + "▏"
+}
+
 // Bytes writes a number of bytes in decimal units: "999 B", "1.5 GB".
 func Bytes(n int64) string {
 	if n < 1000 {
