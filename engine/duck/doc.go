@@ -11,8 +11,8 @@
 //
 // Behind FROM stand the tables of the warehouse, the built-in views of them in
 // the shapes of CloudTrail Lake and Tailpipe (shape.go), what the catalog knows
-// as information_schema.tables or "cloudtrail_logs$partitions" (listing.go), and
-// the views and table names that people have stored. Stored views keep their
+// as information_schema.tables or "cloudtrail_logs$partitions", what
+// Options.Listings bring (listing.go), and the views and table names that people have stored. Stored views keep their
 // text and dialect in the catalog and are translated when they are used.
 //
 // # Leaving out files

@@ -28,6 +28,7 @@ type local struct {
 	unload  string // folder below which UNLOAD may write; "" for none
 	results string // folder of earlier results; "" for none
 	db      *database
+	given   given
 
 	unfinished atomic.Int64 // queries that are not freed yet
 
@@ -67,7 +68,7 @@ func Open(ctx context.Context, o Options) (engine.Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open query engine: %w", err)
 	}
-	l := &local{catalog: o.Catalog, root: root, temp: temp, memory: o.Memory, prepared: map[string]prepared{}}
+	l := &local{catalog: o.Catalog, root: root, temp: temp, memory: o.Memory, given: given{o.Listings, o.Views}, prepared: map[string]prepared{}}
 	if o.UnloadDir != "" {
 		if l.unload, err = realFolder(o.UnloadDir); err != nil {
 			return nil, errors.Join(fmt.Errorf("open query engine: folder for UNLOAD: %w", err), l.Close())
@@ -266,7 +267,7 @@ func (l *local) newest(ctx context.Context) (*relations, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.known == nil || l.known.snapshot.Version() != snap.Version() {
-		known, err := knownRelations(snap)
+		known, err := knownRelations(snap, l.given)
 		if err != nil {
 			return nil, err
 		}

@@ -25,9 +25,20 @@ type listing struct {
 	columns []listedColumn
 	// rows have a value for each column: nil, or what encoding/json writes.
 	rows func(ctx context.Context, l *local, r *relations) ([][]any, error)
+	// shown: people see it in lists, as a table.
+	shown bool
 }
 
 type listedColumn struct{ name, kind string } // kind is DuckDB's
+
+// given is the listing of somebody else.
+func (l Listing) given() *listing {
+	g := &listing{shown: true, rows: func(ctx context.Context, _ *local, _ *relations) ([][]any, error) { return l.Rows(ctx) }}
+	for _, c := range l.Columns {
+		g.columns = append(g.columns, listedColumn{c.Name, c.Type})
+	}
+	return g
+}
 
 // listings are the ones of a snapshot, by name.
 func listings(byName map[string]*relation) map[string]*listing {
@@ -111,7 +122,7 @@ func listColumns(ctx context.Context, l *local, r *relations) ([][]any, error) {
 func (r *relations) inOrder() []*relation {
 	var all []*relation
 	for _, name := range slices.Sorted(maps.Keys(r.byName)) {
-		if rel := r.byName[name]; rel.list == nil {
+		if rel := r.byName[name]; rel.list == nil || rel.list.shown {
 			all = append(all, rel)
 		}
 	}

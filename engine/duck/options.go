@@ -1,6 +1,10 @@
 package duck
 
-import "github.com/trailql/trailql/catalog"
+import (
+	"context"
+
+	"github.com/trailql/trailql/catalog"
+)
 
 // Options of an engine. Only Catalog is required.
 type Options struct {
@@ -12,4 +16,23 @@ type Options struct {
 	UnloadDir string
 	// ResultDir is the folder below which Query.Results are; "": queries have none.
 	ResultDir string
+	// Listings are tables whose rows somebody else has. A table or view of the
+	// warehouse with the same name comes first.
+	Listings []Listing
+	// Views are queries that can be named where there are events, unless the
+	// warehouse has something of that name.
+	Views []catalog.View
 }
+
+// Listing is a table that is read anew by every statement that names it. It is
+// for some thousands of rows.
+type Listing struct {
+	Name    string // in lower case
+	Columns []ListingColumn
+	// Rows have a value for each column: nil, or one that encoding/json writes as
+	// DuckDB reads it.
+	Rows func(ctx context.Context) ([][]any, error)
+}
+
+// ListingColumn is a column of a listing. Type is DuckDB's.
+type ListingColumn struct{ Name, Type string }

@@ -42,8 +42,14 @@ type relations struct {
 	byName   map[string]*relation
 }
 
-// knownRelations are the relations of a snapshot.
-func knownRelations(s *catalog.Snapshot) (*relations, error) {
+// given is what an engine was told of besides the warehouse.
+type given struct {
+	listings []Listing
+	views    []catalog.View
+}
+
+// knownRelations are the relations of a snapshot, and what was given besides.
+func knownRelations(s *catalog.Snapshot, given given) (*relations, error) {
 	r := &relations{snapshot: s, byName: map[string]*relation{}}
 	standard := dialect.StandardRelations()
 	for _, name := range s.Tables() {
@@ -75,6 +81,16 @@ func knownRelations(s *catalog.Snapshot) (*relations, error) {
 	}
 	for name, list := range listings(r.byName) {
 		r.byName[name] = &relation{name: name, list: list, columns: list.columnsFor()}
+	}
+	for _, g := range given.listings {
+		if list := g.given(); r.byName[g.Name] == nil {
+			r.byName[g.Name] = &relation{name: g.Name, list: list, columns: list.columnsFor()}
+		}
+	}
+	for _, v := range given.views {
+		if r.byName[dialect.DefaultTable] != nil && r.byName[v.Name] == nil {
+			r.add(&v)
+		}
 	}
 	for _, name := range s.Views() {
 		v, err := s.View(name)

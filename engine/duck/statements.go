@@ -287,7 +287,7 @@ func (l *local) createView(ctx context.Context, s *dialect.Statement, known *rel
 	}
 	v := catalog.View{Name: s.Name, Dialect: d.String(), SQL: s.Source, Columns: columns, Partitioned: known.partitioned(s)}
 	err = l.catalog.PutView(ctx, v, s.Replace, func(base *catalog.Snapshot) error {
-		then, err := knownRelations(base)
+		then, err := knownRelations(base, l.given)
 		if err != nil {
 			return err
 		}

@@ -25,8 +25,8 @@ func (e *FormulaError) Error() string {
 	return fmt.Sprintf("row %d, column %s: the text starts like a spreadsheet formula", e.Row, e.Column)
 }
 
-// startsFormula reports whether a spreadsheet may run the text. Spaces and
-// quotes before the sign do not stop every spreadsheet.
+// startsFormula reports whether a spreadsheet may run the text. Spaces,
+// quotes and what is invisible before the sign do not stop every spreadsheet.
 func startsFormula(text []byte) bool {
 	for i, c := range text {
 		switch c {
@@ -38,9 +38,13 @@ func startsFormula(text []byte) bool {
 		if c < utf8.RuneSelf {
 			return false
 		}
-		switch r, _ := utf8.DecodeRune(text[i:]); r {
-		case '＝', '＋', '－', '＠':
+		switch r, size := utf8.DecodeRune(text[i:]); {
+		case r == '＝' || r == '＋' || r == '－' || r == '＠':
 			return true
+		case r == utf8.RuneError && size == 1:
+			return false
+		case isHidden(r):
+			return startsFormula(text[i+size:])
 		}
 		return false
 	}

@@ -12,6 +12,7 @@ func TestStartsFormula(t *testing.T) {
 	for text, want := range map[string]bool{
 		"=1+1": true, "+1": true, "-": true, "@x": true, "\tx": true, "\rx": true, "\nx": true,
 		" =1": true, `"=1`: true, `'=1`: true, ` "' @`: true, "＝1": true, " ＋1": true, "－1": true, "＠x": true,
+		"\ufeff=1": true, " \u200b\u202e+1": true, "\ufeffa=1": false,
 		"": false, " ": false, "a=1": false, "1-1": false, "é=": false, "名=": false, "{=}": false, "[-1]": false, "\x80=": false,
 	} {
 		if startsFormula([]byte(text)) != want {

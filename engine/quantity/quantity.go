@@ -36,6 +36,30 @@ func Plural(n int64, noun string) string {
 	return Count(n) + " " + noun
 }
 
+// Heat draws a sign for each count, by magnitude: what is not zero does not vanish.
+func Heat(counts []int64, ascii bool) string {
+	signs := []rune("·▁▂▃▄▅▆▇█")
+	if ascii {
+		signs = []rune(".-:=+*#%@")
+	}
+	most := int64(0)
+	for _, n := range counts {
+		most = max(most, n)
+	}
+	line := make([]rune, len(counts))
+	for i, n := range counts {
+		level := 0
+		if n > 0 {
+			level = len(signs) - 1
+			if n < most {
+				level = 1 + int(math.Round(float64(len(signs)-2)*math.Log(float64(n))/math.Log(float64(most))))
+			}
+		}
+		line[i] = signs[level]
+	}
+	return string(line)
+}
+
 // Bar draws a fraction between 0 and 1 in so many cells and two ends.
 func Bar(fraction float64, cells int, ascii bool) string {
 	full := int(float64(cells) * min(max(fraction, 0), 1))

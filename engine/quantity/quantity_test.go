@@ -45,3 +45,27 @@ func TestFormatQuantities(t *testing.T) {
 		}
 	}
 }
+
+func TestHeat(t *testing.T) {
+	for _, tt := range []struct {
+		counts []int64
+		want   string
+	}{
+		{nil, ""},
+		{[]int64{0, 0}, ".."},
+		{[]int64{0, 1, 1000, 1_000_000}, ".-*@"},
+		{[]int64{5, 5}, "@@"},
+	} {
+		if got := Heat(tt.counts, true); got != tt.want {
+			t.Errorf("Heat(%d) = %q, want %q", tt.counts, got, tt.want)
+		}
+	}
+}
+
+func TestBar(t *testing.T) {
+	for fraction, want := range map[float64]string{-1: "[....]", 0: "[....]", 0.5: "[##..]", 1: "[####]", 7: "[####]"} {
+		if got := Bar(fraction, 4, true); got != want {
+			t.Errorf("Bar(%g) = %q, want %q", fraction, got, want)
+		}
+	}
+}
