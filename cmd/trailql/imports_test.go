@@ -38,6 +38,8 @@ var allowedImports = map[string][]string{
 	"repl/complete":       {"engine/dialect"},
 	"repl/editor":         {"engine/output", "repl/complete"},
 	"repl/history":        {},
+	"report":              {"engine", "engine/quantity", "report/pack"},
+	"report/pack":         {"engine", "engine/dialect"},
 	"cmd/trailgen":        {},
 	"cmd/bench":           {},
 	"catalog/storage/...": {"catalog/storage"},

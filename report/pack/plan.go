@@ -1,0 +1,291 @@
+package pack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/trailql/trailql/engine"
+)
+
+// QueryFunc runs one statement with values for its ?. The SQL is Athena's.
+type QueryFunc func(ctx context.Context, sql string, params ...any) (*engine.Result, error)
+
+// ErrUnknown is wrapped where a pack, version or rule is asked for that the
+// library does not have.
+var ErrUnknown = errors.New("unknown")
+
+// PlanOptions say what to look for, and where.
+type PlanOptions struct {
+	Packs []Selection
+	Rules []string // besides those of the packs
+	// From and To bound the event time: [From, To).
+	From, To time.Time
+	Accounts []string // empty: all
+	Regions  []string // empty: all
+	// Params are values for parameters, as [ParamType.Convert] takes them; they come
+	// before those of the packs.
+	Params map[string]any
+}
+
+// Selection is a pack in one version of its framework, "" for the newest.
+type Selection struct {
+	Pack, Version string
+}
+
+// Plan is what to run for some rules.
+type Plan struct {
+	// Rows has one row for each event that a rule takes; empty if no rule lists events.
+	// Of events around the period it has those that a burst may have begun with, or that
+	// may follow one.
+	Rows        Statement
+	NotAssessed map[string]string // why rules were left out, or say less than they could, by id; Run adds to it
+
+	library *Library
+	period  extent
+	rules   []*placed
+	words   int
+	watches []watch
+	counts  []count
+}
+
+// Statement is SQL with the values for its ?.
+type Statement struct {
+	SQL    string
+	Params []any
+}
+
+// Plan makes the statements for the chosen packs and rules.
+func (l *Library) Plan(o PlanOptions) (*Plan, error) {
+	if !o.From.Before(o.To) {
+		return nil, fmt.Errorf("plan rules: the period from %s to %s is empty", o.From.Format(time.RFC3339), o.To.Format(time.RFC3339))
+	}
+	wanted, overrides, err := l.wanted(o)
+	if err != nil {
+		return nil, err
+	}
+	values, err := l.values(overrides, o.Params)
+	if err != nil {
+		return nil, err
+	}
+	b := &planner{library: l, options: o, values: values, plan: &Plan{library: l, period: extent{o.From, o.To}, NotAssessed: map[string]string{}}}
+	for _, r := range l.Rules {
+		if wanted[r] {
+			b.admit(r)
+		}
+	}
+	for _, r := range b.admitted {
+		b.watch(r)
+	}
+	if err := b.rows(); err != nil {
+		return nil, err
+	}
+	if err := b.counts(); err != nil {
+		return nil, err
+	}
+	return b.plan, nil
+}
+
+// wanted are the rules of the selection and those that they watch.
+func (l *Library) wanted(o PlanOptions) (map[*Rule]bool, map[string]any, error) {
+	wanted := map[*Rule]bool{}
+	var want func(id string) error
+	want = func(id string) error {
+		r := l.rules[id]
+		if r == nil {
+			return fmt.Errorf("%w rule %q", ErrUnknown, id)
+		}
+		if wanted[r] {
+			return nil
+		}
+		wanted[r] = true
+		for _, base := range r.bases() {
+			if err := want(base); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	overrides, setBy := map[string]any{}, map[string]string{}
+	for _, s := range o.Packs {
+		p := l.packs[s.Pack]
+		if p == nil {
+			return nil, nil, fmt.Errorf("%w pack %q", ErrUnknown, s.Pack)
+		}
+		if !p.HasVersion(s.Version) {
+			return nil, nil, fmt.Errorf("%w version %q of pack %s", ErrUnknown, s.Version, s.Pack)
+		}
+		for name, v := range p.Params {
+			if before, ok := overrides[name]; ok && fmt.Sprint(before) != fmt.Sprint(v.Value) {
+				return nil, nil, fmt.Errorf("plan rules: packs %s and %s set parameter %s to different values: run them one by one", setBy[name], s.Pack, name)
+			}
+			overrides[name], setBy[name] = v.Value, s.Pack
+		}
+		if p.Scope.Value != "" {
+			if err := want(p.Scope.Value); err != nil {
+				return nil, nil, err
+			}
+		}
+		for _, c := range p.At(s.Version) {
+			for _, r := range c.Rules {
+				if err := want(r.Value); err != nil {
+					return nil, nil, err
+				}
+			}
+		}
+	}
+	for _, id := range o.Rules {
+		if err := want(id); err != nil {
+			return nil, nil, err
+		}
+	}
+	return wanted, overrides, nil
+}
+
+// bases are the rules that a rule watches.
+func (r *Rule) bases() []string {
+	var ids []string
+	add := func(b *Burst) {
+		ids = append(ids, b.Of.Value)
+		if b.Then != nil {
+			ids = append(ids, b.Then.Rule.Value)
+		}
+	}
+	for _, b := range r.Bursts {
+		add(&b)
+	}
+	for _, raise := range r.Raise {
+		if raise.Burst != nil && raise.Burst.Of.Value != "" {
+			add(raise.Burst)
+		}
+	}
+	for _, f := range r.FirstSeen {
+		ids = append(ids, f.Of.Value)
+	}
+	return ids
+}
+
+// planner makes one plan.
+type planner struct {
+	library  *Library
+	options  PlanOptions
+	values   map[string]any
+	plan     *Plan
+	admitted []*Rule
+	tallies  []tally
+	flat     *flatColumns // of the statement that is being written
+}
+
+// admit takes a rule in, or says why it cannot be assessed.
+func (b *planner) admit(r *Rule) {
+	if r.Kind == Coverage {
+		b.plan.NotAssessed[r.ID.Value] = "computed over the archive, which this version does not do yet"
+		return
+	}
+	for _, n := range r.Needs {
+		if empty(b.values[n.Value]) {
+			b.plan.NotAssessed[r.ID.Value] = "the parameter " + n.Value + " has no value"
+			return
+		}
+	}
+	for _, n := range r.Wants {
+		if empty(b.values[n.Value]) {
+			b.plan.NotAssessed[r.ID.Value] = "the parameter " + n.Value + " has no value"
+		}
+	}
+	b.admitted = append(b.admitted, r)
+}
+
+func (b *planner) isAdmitted(id string) bool {
+	return slices.ContainsFunc(b.admitted, func(r *Rule) bool { return r.ID.Value == id })
+}
+
+// sqlWriter joins pieces of SQL and the values for their ?.
+type sqlWriter struct {
+	text   strings.Builder
+	params []any
+}
+
+func (w *sqlWriter) add(pieces ...string) {
+	for _, p := range pieces {
+		w.text.WriteString(p)
+	}
+}
+
+func (w *sqlWriter) insert(e expansion) {
+	w.text.WriteString(e.sql)
+	w.params = append(w.params, e.params...)
+}
+
+func (w *sqlWriter) param(v any) {
+	w.text.WriteString("?")
+	w.params = append(w.params, v)
+}
+
+func (w *sqlWriter) statement() Statement { return Statement{w.text.String(), w.params} }
+
+// expand makes SQL of a text of the library.
+func (b *planner) expand(t Text) (expansion, error) {
+	x := newExpander(b.values)
+	x.flat = b.flat
+	e, err := x.expand(t.Value)
+	var wrong *expandError
+	if errors.As(err, &wrong) {
+		return e, Problems{{t.place(wrong.offset), wrong.message}}
+	}
+	return e, err
+}
+
+// column is the SQL of an evidence column or of one of the library's.
+func (b *planner) column(name string) (expansion, error) {
+	if name == ledgerHash {
+		return expansion{sql: name}, nil
+	}
+	t := b.library.Columns[name]
+	if i := evidenceIndex(name); i >= 0 {
+		t = Text{Value: evidence[i].sql}
+	}
+	raw, nullable := strings.CutSuffix(t.Value, " IS")
+	if nullable {
+		if b.flat != nil {
+			raw = b.flat.column(raw)
+		}
+		return expansion{sql: raw}, nil
+	}
+	return b.expand(t)
+}
+
+// extent is the time that a statement reads: [from, to).
+type extent struct{ from, to time.Time }
+
+// window writes the condition on time, account and region. The dates are those of
+// the partitions.
+func (b *planner) window(w *sqlWriter, read extent) {
+	from, to := read.from.UTC(), read.to.UTC()
+	w.add("date >= '", from.Format(time.DateOnly), "' AND date <= '", to.Add(-1).Format(time.DateOnly), "'",
+		" AND eventtimestamp >= ", instantSQL(from), " AND eventtimestamp < ", instantSQL(to))
+	for _, one := range []struct {
+		column string
+		values []string
+	}{{"coalesce(recipientaccountid, useridentity.accountid)", b.options.Accounts}, {"region", b.options.Regions}} {
+		if len(one.values) == 0 {
+			continue
+		}
+		w.add(" AND ", one.column, " IN (")
+		for i, v := range one.values {
+			if i > 0 {
+				w.add(", ")
+			}
+			w.param(v)
+		}
+		w.add(")")
+	}
+}
+
+// instantSQL is a time as SQL.
+func instantSQL(t time.Time) string {
+	return "from_iso8601_timestamp('" + t.UTC().Format("2006-01-02T15:04:05.999999Z") + "')"
+}

@@ -1,0 +1,349 @@
+package pack
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/bits"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+)
+
+// Event is one that a rule took. All texts come from the log: an attacker may
+// have written them.
+type Event struct {
+	Time   time.Time // UTC
+	Values []string  // of EvidenceColumns, in that order; "" for what the record lacks
+	Taken  []Taken   // in the order of the library's rules
+}
+
+// Taken says which rule took an event.
+type Taken struct {
+	Rule     *Rule
+	Severity Severity          // of this event: the rule's, or what raised it
+	Columns  map[string]string // the rule's own columns; those without a value are left out
+}
+
+// Value is that of an evidence column; "" when there is none of that name.
+func (e *Event) Value(column string) string {
+	if i := evidenceIndex(column); i >= 0 {
+		return e.Values[i]
+	}
+	return ""
+}
+
+// By is what one rule took of the event.
+func (e *Event) By(rule *Rule) (Taken, bool) {
+	for _, t := range e.Taken {
+		if t.Rule == rule {
+			return t, true
+		}
+	}
+	return Taken{}, false
+}
+
+// Run streams the events of the plan to take, in order of time, and returns what
+// several events show together, in order of its beginning. A burst is of the period in
+// which it reaches its threshold: it may begin before, and what follows it may come after. An error of take ends
+// the run and is returned. Rules that ask for first uses are NotAssessed in this
+// respect if the archive begins in the period.
+func (p *Plan) Run(ctx context.Context, query QueryFunc, take func(*Event) error) ([]Correlation, error) {
+	c := newCorrelator(p)
+	if p.Rows.SQL != "" {
+		if err := p.stream(ctx, query, func(e *Event) error {
+			c.see(e)
+			if e.Time.Before(p.period.from) || !e.Time.Before(p.period.to) {
+				return nil
+			}
+			return take(e)
+		}); err != nil {
+			return nil, err
+		}
+	}
+	found := c.correlations()
+	for i := range p.counts {
+		c := &p.counts[i]
+		var begin time.Time
+		history := true
+		if c.history.SQL != "" {
+			var err error
+			if begin, history, err = c.begin(ctx, query); err != nil {
+				return nil, err
+			}
+		}
+		if !history {
+			compares := false
+			for _, t := range c.tallies {
+				p.NotAssessed[t.rule.ID.Value] = "the archive has no events before the period, so that every use would be the first"
+				if len(t.first.Known) > 0 {
+					compares = true
+					p.NotAssessed[t.rule.ID.Value] = "the archive has no events before the period that would say what is usual"
+				}
+			}
+			if !compares {
+				continue
+			}
+		}
+		more, err := c.run(ctx, query)
+		if err != nil {
+			return nil, err
+		}
+		if !history {
+			more = slices.DeleteFunc(more, func(one Correlation) bool { return !one.compared })
+			for k := range more {
+				more[k].Severity = min(more[k].Severity, Low)
+				if more[k].strange {
+					more[k].Severity = Info
+				}
+				more[k].lookback = 0
+			}
+		} else {
+			more = slices.DeleteFunc(more, func(one Correlation) bool { return one.strange })
+		}
+		for k := range more {
+			if f := more[k].lookback; f > 0 {
+				more[k].Since = c.period.Add(-time.Duration(f))
+				if begin.After(more[k].Since) {
+					more[k].Since = begin
+				}
+			}
+		}
+		found = append(found, more...)
+	}
+	found = mergeBursts(found)
+	slices.SortStableFunc(found, func(a, b Correlation) int {
+		return cmp.Or(a.First.Compare(b.First), strings.Compare(a.Rule.ID.Value, b.Rule.ID.Value), slices.Compare(a.Values, b.Values))
+	})
+	return found, nil
+}
+
+// stream reads the rows.
+func (p *Plan) stream(ctx context.Context, query QueryFunc, take func(*Event) error) error {
+	result, err := query(ctx, p.Rows.SQL, p.Rows.Params...)
+	if err != nil {
+		return fmt.Errorf("run rules: %w", err)
+	}
+	defer result.Close()
+	r := p.reader()
+	for batch, err := range result.Batches() {
+		if err != nil {
+			return fmt.Errorf("run rules: %w", err)
+		}
+		if int(batch.NumCols()) != len(evidence)+2+p.words {
+			return fmt.Errorf("run rules: %d columns instead of %d", batch.NumCols(), len(evidence)+2+p.words)
+		}
+		for row := range int(batch.NumRows()) {
+			e, err := r.event(batch, row)
+			if err != nil {
+				return err
+			}
+			if err := take(e); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// eventReader makes events of rows.
+type eventReader struct {
+	rules  [][]*placed // by word and bit; nil for the bits of raises
+	text   []byte      // of one row
+	ends   []int
+	values map[string]string // of one row's details
+}
+
+func (p *Plan) reader() *eventReader {
+	r := &eventReader{rules: make([][]*placed, p.words), values: map[string]string{}}
+	for i := range r.rules {
+		r.rules[i] = make([]*placed, maxBits)
+	}
+	for _, one := range p.rules {
+		r.rules[one.word][one.bit] = one
+	}
+	return r
+}
+
+func (r *eventReader) event(batch arrow.RecordBatch, row int) (*Event, error) {
+	e := &Event{Values: make([]string, len(evidence))}
+	// The batch's memory is the engine's. One copy has all texts of the row.
+	r.text, r.ends = r.text[:0], r.ends[:0]
+	for i := range len(evidence) + 1 {
+		r.text = append(r.text, textOf(batch.Column(i), row)...)
+		r.ends = append(r.ends, len(r.text))
+	}
+	text, from := string(r.text), 0
+	for i := range evidence {
+		e.Values[i] = text[from:r.ends[i]]
+		from = r.ends[i]
+	}
+	if err := r.details(text[from:]); err != nil {
+		return nil, err
+	}
+	var ok bool
+	if e.Time, ok = timeAt(batch.Column(len(evidence)+1+len(r.rules)), row); !ok {
+		return nil, fmt.Errorf("run rules: an event without time")
+	}
+	for word, rules := range r.rules {
+		took, _ := integerAt(batch.Column(len(evidence)+1+word), row)
+		for left := uint64(took); left != 0; left &= left - 1 {
+			if p := rules[bits.TrailingZeros64(left)]; p != nil {
+				e.Taken = append(e.Taken, r.taken(p, took))
+			}
+		}
+	}
+	return e, nil
+}
+
+// taken is what one rule took of the row.
+func (r *eventReader) taken(p *placed, took int64) Taken {
+	t := Taken{Rule: p.Rule, Severity: p.Severity, Columns: map[string]string{}}
+	bit := p.bit
+	for _, raise := range p.Raise {
+		if raise.Where.Value == "" {
+			continue
+		}
+		if bit++; took&(1<<bit) != 0 {
+			t.Severity = max(t.Severity, raise.To)
+		}
+	}
+	for _, c := range p.Columns {
+		// Blanks are what is left when texts that are missing are joined.
+		if v := r.values[c.Value]; strings.TrimSpace(v) != "" {
+			t.Columns[c.Value] = v
+		}
+	}
+	return t
+}
+
+// details reads what Library.details writes: members of a JSON object, each a name
+// without escapes and a text, with commas between them.
+func (r *eventReader) details(text string) error {
+	clear(r.values)
+	for rest := strings.Trim(text, ","); rest != ""; rest = strings.TrimLeft(rest, ",") {
+		name, after, ok := strings.Cut(strings.TrimPrefix(rest, `"`), `":"`)
+		if !ok {
+			return fmt.Errorf("run rules: read columns of an event: %.60q", rest)
+		}
+		end := strings.IndexAny(after, `"\\`)
+		if end >= 0 && after[end] == '"' {
+			r.values[name] = after[:end]
+			rest = after[end+1:]
+			continue
+		}
+		for end >= 0 && after[end] == '\\' {
+			next := strings.IndexAny(after[min(end+2, len(after)):], `"\\`)
+			if next < 0 {
+				end = -1
+				break
+			}
+			end += 2 + next
+		}
+		if end < 0 {
+			return fmt.Errorf("run rules: read column %s of an event: %.60q", name, after)
+		}
+		var v string
+		if err := json.Unmarshal([]byte(`"`+after[:end+1]), &v); err != nil {
+			return fmt.Errorf("run rules: read column %s of an event: %w", name, err)
+		}
+		r.values[name] = v
+		rest = after[end+1:]
+	}
+	return nil
+}
+
+// textAt copies a text: the batch's memory is the engine's.
+func textAt(column arrow.Array, row int) string { return strings.Clone(textOf(column, row)) }
+
+// textOf is a text in the engine's memory; "" for NULL.
+func textOf(column arrow.Array, row int) string {
+	if column.IsNull(row) {
+		return ""
+	}
+	switch c := column.(type) {
+	case *array.String:
+		return c.Value(row)
+	case *array.LargeString:
+		return c.Value(row)
+	}
+	return column.ValueStr(row)
+}
+
+func integerAt(column arrow.Array, row int) (int64, bool) {
+	if column.IsNull(row) {
+		return 0, false
+	}
+	switch c := column.(type) {
+	case *array.Int64:
+		return c.Value(row), true
+	case *array.Int32:
+		return int64(c.Value(row)), true
+	}
+	return 0, false
+}
+
+func timeAt(column arrow.Array, row int) (time.Time, bool) {
+	c, ok := column.(*array.Timestamp)
+	if !ok || c.IsNull(row) {
+		return time.Time{}, false
+	}
+	return c.Value(row).ToTime(c.DataType().(*arrow.TimestampType).Unit).UTC(), true
+}
+
+// Infer asks the archive for the values of parameters that say how, such as the
+// bucket that a trail writes to, and adds them to what is given. Keys that the subject
+// of an incident made, and that were made with those, are subjects, too.
+func (l *Library) Infer(ctx context.Context, query QueryFunc, given map[string]any) (map[string]any, error) {
+	values := maps.Clone(given)
+	if values == nil {
+		values = map[string]any{}
+	}
+	for _, name := range slices.Sorted(maps.Keys(l.Params)) {
+		p := l.Params[name]
+		if p.Infer.Value == "" {
+			continue
+		}
+		known, err := l.values(values)
+		if err != nil {
+			return nil, err
+		}
+		list, _ := known[name].([]string)
+		found, err := firstColumn(ctx, query, p.Infer.Value)
+		if err != nil {
+			return nil, fmt.Errorf("infer parameter %s: %w", name, err)
+		}
+		list = append(slices.Clone(list), found...)
+		slices.Sort(list)
+		values[name] = slices.Compact(list)
+	}
+	if err := l.followSubject(ctx, query, values); err != nil {
+		return nil, err
+	}
+	return values, nil
+}
+
+func firstColumn(ctx context.Context, query QueryFunc, sql string) ([]string, error) {
+	result, err := query(ctx, sql)
+	if err != nil {
+		return nil, err
+	}
+	defer result.Close()
+	var list []string
+	for batch, err := range result.Batches() {
+		if err != nil {
+			return nil, err
+		}
+		for row := range int(batch.NumRows()) {
+			if s := textAt(batch.Column(0), row); s != "" && !strings.Contains(s, "*") {
+				list = append(list, s)
+			}
+		}
+	}
+	return list, nil
+}
