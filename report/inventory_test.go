@@ -1,0 +1,91 @@
+package report_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/trailql/trailql/report"
+)
+
+// digestsOf are those of one place, one each hour, ending some minutes after the full
+// hour.
+func digestsOf(from, to, account, region string) []event {
+	list := everyHour(from, to, account, region, 1)
+	for i := range list {
+		list[i].at = list[i].at.Add(22 * time.Minute)
+	}
+	return list
+}
+
+func TestDigestsAttest(t *testing.T) {
+	east := everyHour("2026-08-01", "2026-08-20", accountA, "us-east-1", 25)
+	west := everyHour("2026-08-01", "2026-08-20", accountA, "us-west-2", 25)
+	eastDigests := digestsOf("2026-08-01", "2026-08-20", accountA, "us-east-1")
+	westDigests := digestsOf("2026-08-01", "2026-08-20", accountA, "us-west-2")
+	const from, to = "2026-08-11T05:00:00", "2026-08-12T10:00:00"
+	silentEast := without(east, from, to, "")
+	both := slices.Concat(silentEast, without(west, from, to, ""))
+	tests := []struct {
+		name    string
+		events  []event
+		digests []event
+		scope   report.Scope
+		want    []string
+	}{
+		{"no digests", silentEast, nil, report.Scope{}, []string{"29-58"}},
+		{"quiet hours", silentEast, eastDigests, report.Scope{}, nil},
+		{"digests are missing as well", silentEast, without(eastDigests, from, to, ""), report.Scope{}, []string{"29-58"}},
+		{"one digest is missing", silentEast, without(eastDigests, "2026-08-11T20:00:00", "2026-08-11T21:00:00", ""), report.Scope{}, []string{"43-45"}},
+		{"digests of another region", both, westDigests, report.Scope{}, []string{"29-58"}},
+		{"digests of all regions", both, slices.Concat(eastDigests, westDigests), report.Scope{}, nil},
+		{"a declared account", silentEast, eastDigests, report.Scope{Accounts: []string{accountA}}, nil},
+		{"behind the last event", without(east, "2026-08-12T00:00:00", "2026-09-01T00:00:00", ""), eastDigests, report.Scope{}, nil},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			archive := &fakeArchive{events: test.events, digests: test.digests}
+			inventory, err := report.ReadInventory(t.Context(), archive.query, period(t, "2026-08-10/2026-08-13", ""), test.scope)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, g := range inventory.Coverage.Gaps {
+				start := utc("2026-08-10T00:00:00")
+				got = append(got, fmt.Sprintf("%d-%d", g.From.Sub(start)/time.Hour, g.To.Sub(start)/time.Hour))
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("gaps (-want +got):\n%s%v", diff, inventory.Coverage.Gaps)
+			}
+		})
+	}
+}
+
+func TestInventory(t *testing.T) {
+	const from, to = "2026-08-12T05:00:00", "2026-09-01T00:00:00"
+	archive := &fakeArchive{
+		events: slices.Concat(everyHour("2026-08-01", "2026-08-20", accountA, "us-east-1", 2), without(everyHour("2026-08-01", "2026-08-20", accountA, "us-west-2", 25), from, to, ""),
+			everyHour("2026-08-01", "2026-08-20", accountB, "eu-west-1", 1)),
+		digests: without(digestsOf("2026-08-10", "2026-08-13", accountB, "eu-west-1"), "2026-08-11T00:00:00", "2026-08-11T03:00:00", ""),
+	}
+	inventory, err := report.ReadInventory(t.Context(), archive.query, period(t, "2026-08-10/2026-08-13", ""), report.Scope{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, p := range inventory.Places {
+		got = append(got, fmt.Sprintf("%s %s: %d events in %d hours, %d digests, %d missing, silent since %s, global missing %v",
+			p.Account, p.Region, p.Events, len(p.Hours), p.Digests, p.MissingDigests, p.SilentSince.Format("02T15"), p.GlobalEventsMissing))
+	}
+	want := []string{
+		"111111111111 us-east-1: 144 events in 72 hours, 0 digests, 0 missing, silent since 01T00, global missing false",
+		"111111111111 us-west-2: 1325 events in 53 hours, 0 digests, 0 missing, silent since 12T05, global missing false",
+		"222222222222 eu-west-1: 72 events in 72 hours, 69 digests, 3 missing, silent since 01T00, global missing true",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("places (-want +got):\n%s", diff)
+	}
+}
