@@ -1,0 +1,255 @@
+package schedule
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+var (
+	// ErrRunning is wrapped when another process runs the schedules of the file.
+	ErrRunning = errors.New("another process runs these schedules")
+	// ErrClock is wrapped when runs were made at a time that has not come yet.
+	ErrClock = errors.New("the clock was set back")
+)
+
+// Runner runs what is due. File, StateDir and Run are required.
+type Runner struct {
+	File string // of the schedules
+	// StateDir is the folder that remembers what has been run, for this and any
+	// other file. It has to survive restarts.
+	StateDir string
+	Now      func() time.Time // nil: time.Now
+	// Run makes a report. After an error the run is owed again, later.
+	Run func(ctx context.Context, d Due) error
+	// Skip is told of a missed run that nobody makes up for; it may be nil.
+	Skip func(d Due)
+}
+
+// Outcome is what became of a run.
+type Outcome struct {
+	Due Due
+	Err error
+}
+
+func (r *Runner) now() time.Time {
+	if r.Now != nil {
+		return r.Now().UTC()
+	}
+	return time.Now().UTC()
+}
+
+// statePath is the state file that belongs to the file of schedules.
+func (r *Runner) statePath() (string, error) {
+	full, err := filepath.Abs(r.File)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256([]byte(full))
+	return filepath.Join(r.StateDir, "schedules-"+hex.EncodeToString(sum[:6])+".json"), nil
+}
+
+// open takes the lock that keeps others from running, and reads the state.
+func (r *Runner) open() (path string, s *state, unlock func() error, err error) {
+	if err := os.MkdirAll(r.StateDir, 0o700); err != nil {
+		return "", nil, nil, fmt.Errorf("run schedules: %w", err)
+	}
+	path, err = r.statePath()
+	if err != nil {
+		return "", nil, nil, fmt.Errorf("run schedules: %w", err)
+	}
+	l := flock.New(path+".lock", flock.SetPermissions(0o600))
+	ok, err := l.TryLock()
+	if err == nil && !ok {
+		err = ErrRunning
+	}
+	if err == nil {
+		s, err = readState(path)
+	}
+	if err != nil {
+		return "", nil, nil, errors.Join(fmt.Errorf("run schedules: %w", err), l.Close())
+	}
+	return path, s, l.Close, nil
+}
+
+// RunDue makes the runs that are due, oldest first, and returns what became of
+// each. A failed run does not keep the others from being made. The error is about
+// the schedules as a whole, or the context's: then what is left is due again. It
+// wraps ErrRunning when another process is at it.
+func (r *Runner) RunDue(ctx context.Context) (outcomes []Outcome, err error) {
+	schedules, err := Load(r.File)
+	if err != nil {
+		return nil, err
+	}
+	path, st, unlock, err := r.open()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+
+	now := r.now()
+	st.forget(schedules)
+	var due []Due
+	var faults []error
+	for _, s := range schedules {
+		known := st.Schedules[s.Name]
+		if known.Since.IsZero() {
+			// Without a time of creation the first run is the next one.
+			known.Since = cmp.Or(s.Created.UTC(), now)
+		}
+		if known.Last.After(now.Add(24 * time.Hour)) {
+			faults = append(faults, fmt.Errorf("schedule %q ran at %s: %w", s.Name, known.Last.Format(time.RFC3339), ErrClock))
+		}
+		known.advance(s, now)
+		o, err := s.owes(known, now)
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		for _, d := range o.skipped {
+			known.settle(d)
+			if r.Skip != nil {
+				r.Skip(d)
+			}
+		}
+		for _, d := range o.due {
+			if !known.Failures[d.key()].Next.After(now) {
+				due = append(due, d)
+			}
+		}
+		st.Schedules[s.Name] = known
+	}
+	if err := st.write(path); err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(due, func(a, b Due) int { return a.At.Compare(b.At) })
+	for _, d := range due {
+		o, err := r.make(ctx, d, path, st)
+		if o != nil {
+			outcomes = append(outcomes, *o)
+		}
+		if err != nil {
+			return outcomes, errors.Join(append(faults, err)...)
+		}
+	}
+	return outcomes, errors.Join(faults...)
+}
+
+// RunNow makes the run of one schedule, whether it is due or not, for the period
+// that its name means now. What is owed of this period is settled by it.
+func (r *Runner) RunNow(ctx context.Context, name string) (outcome Outcome, err error) {
+	schedules, err := Load(r.File)
+	if err != nil {
+		return Outcome{}, err
+	}
+	i := index(schedules, name)
+	if i < 0 {
+		return Outcome{}, fmt.Errorf("run schedule %q: %w", shorten(name), ErrNotExist)
+	}
+	path, st, unlock, err := r.open()
+	if err != nil {
+		return Outcome{}, err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+
+	s, now := schedules[i], r.now()
+	known := st.Schedules[name]
+	if known.Since.IsZero() {
+		known.Since = cmp.Or(s.Created.UTC(), now)
+	}
+	d, err := s.DueAt(now, now)
+	if err != nil {
+		return Outcome{}, err
+	}
+	known.advance(s, now)
+	st.Schedules[name] = known
+	owed, err := s.owes(known, now)
+	if err != nil {
+		return Outcome{}, err
+	}
+	for _, other := range owed.due {
+		if other.key() == d.key() {
+			d.first = other.first
+		}
+	}
+	d.Attempt = known.Failures[d.key()].Count + 1
+	o, err := r.make(ctx, d, path, st)
+	if o != nil {
+		outcome = *o
+	}
+	return outcome, err
+}
+
+// make makes one run and remembers what became of it. The error ends the whole.
+func (r *Runner) make(ctx context.Context, d Due, path string, st *state) (*Outcome, error) {
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	failed := r.Run(ctx, d)
+	if err := context.Cause(ctx); err != nil && failed != nil {
+		return &Outcome{d, failed}, err // stopped, not failed: due again at once
+	}
+	known := st.Schedules[d.Schedule.Name]
+	known.Latest = &LastRun{Due: d.At, From: d.Period.From, To: d.Period.To, Ended: r.now(), Attempts: d.Attempt}
+	if failed != nil {
+		known.fail(d, r.now(), failed)
+		known.Latest.Error = known.Failures[d.key()].Error
+	} else {
+		known.settle(d)
+	}
+	st.Schedules[d.Schedule.Name] = known
+	return &Outcome{d, failed}, st.write(path)
+}
+
+// Status is a schedule and how it stands.
+type Status struct {
+	Schedule *Schedule
+	Next     time.Time // the next run with its jitter, UTC; zero if there is none
+	Owed     int       // runs that are due now
+	Failing  int       // of them, those that have been tried
+	Latest   *LastRun  // nil: never ran
+}
+
+// Status says how the schedules stand, in the order of the file. It takes no lock.
+func (r *Runner) Status() ([]Status, error) {
+	schedules, err := Load(r.File)
+	if err != nil {
+		return nil, err
+	}
+	path, err := r.statePath()
+	if err != nil {
+		return nil, fmt.Errorf("read state of schedules: %w", err)
+	}
+	st, err := readState(path)
+	if err != nil {
+		return nil, err
+	}
+	now := r.now()
+	var all []Status
+	for _, s := range schedules {
+		known := st.Schedules[s.Name]
+		if known.Since.IsZero() {
+			known.Since = cmp.Or(s.Created.UTC(), now)
+		}
+		known.advance(s, now)
+		o, err := s.owes(known, now)
+		if err != nil {
+			return nil, err
+		}
+		one := Status{Schedule: s, Owed: len(o.due), Failing: len(known.Failures), Latest: known.Latest}
+		if next := s.Next(now); !next.IsZero() {
+			one.Next = next.Add(s.Delay(next))
+		}
+		all = append(all, one)
+	}
+	return all, nil
+}
