@@ -56,6 +56,8 @@ func commands() []command {
 			help: "where an access key came from, and what was made with it"},
 		{name: "diff", arguments: "[SQL|NAME] | forget [SQL|NAME|all]", group: groupInvestigate, candidates: diffCandidates, run: runDiff,
 			help: "rows that are new, or gone, since the query ran last"},
+		{name: "report", arguments: "[PACK[/CONTROL] [PERIOD]]", group: groupInvestigate, candidates: reportCandidates, run: runReport,
+			help: "the controls of a pack over the window or a period, or one control with its findings"},
 		{name: "window", arguments: "[FROM [TO]|off]", group: groupInvestigate, candidates: windowCandidates, run: runWindow,
 			help: "only events of this time, in every statement: -7d, 2h, 2026-10-31"},
 

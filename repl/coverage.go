@@ -253,29 +253,12 @@ func cellDays(days, width int) int { return max(1, (days+width-1)/width) }
 
 // heat draws the events of a stream: a sign for a day, or for some.
 func (s *Session) heat(st *stream, first, last day, width int) string {
-	signs := []rune("·▁▂▃▄▅▆▇█")
-	if s.screen.ASCII {
-		signs = []rune(".-:=+*#%@")
-	}
 	cell := cellDays(int(last-first)+1, width)
 	sums := make([]int64, (int(last-first)+cell)/cell)
-	most := int64(0)
 	for d, n := range st.byDay {
 		if i := int(d-first) / cell; d >= first && i < len(sums) {
 			sums[i] += n
-			most = max(most, sums[i])
 		}
 	}
-	line := make([]rune, len(sums))
-	for i, n := range sums {
-		level := 0
-		if n > 0 { // by magnitude: a day with one event is not to vanish
-			level = len(signs) - 1
-			if n < most {
-				level = 1 + int(math.Round(float64(len(signs)-2)*math.Log(float64(n))/math.Log(float64(most))))
-			}
-		}
-		line[i] = signs[level]
-	}
-	return string(line)
+	return quantity.Heat(sums, s.screen.ASCII)
 }

@@ -59,6 +59,8 @@ type Options struct {
 	ResultDir string
 	// Safe: no programs are run (pager, editor, pipes) and no files written or read.
 	Safe bool
+	// Reports are what .report runs; nil for none.
+	Reports Reports
 	// Pager is the command line of the pager; "" for none.
 	Pager string
 	// Editor is the command line of the editor of .edit.

@@ -109,10 +109,7 @@ func (c *config) apply(command string, flags *pflag.FlagSet) error {
 		if !ok || flag == nil || flag.Changed || key.command != "" && key.command != command {
 			continue
 		}
-		text := v.text
-		if key.name == "warehouse" {
-			text = expandHome(text)
-		}
+		text := key.value(v)
 		if text == "" {
 			continue // the default
 		}
@@ -135,15 +132,27 @@ func (c *config) settings() map[string]string {
 	return settings
 }
 
+// text is the value of a key.
+func (c *config) text(name string) string {
+	key, _ := configKeyNamed(name)
+	if v, ok := c.values[name]; ok {
+		return key.value(v)
+	}
+	return key.initial
+}
+
 // is reads a switch.
 func (c *config) is(name string) bool {
-	key, _ := configKeyNamed(name)
-	text := key.initial
-	if v, ok := c.values[name]; ok {
-		text = v.text
-	}
-	on, _ := strconv.ParseBool(text)
+	on, _ := strconv.ParseBool(c.text(name))
 	return on
+}
+
+// value is what a key was given.
+func (k configKey) value(v configured) string {
+	if k.kind == configPath {
+		return expandHome(v.text)
+	}
+	return v.text
 }
 
 // expandHome reads ~/ at the start of a path as a command line does.

@@ -17,6 +17,7 @@ type configKind int
 
 const (
 	configText configKind = iota
+	configPath            // ~/ is the user's home
 	configInteger
 	configSwitch
 )
@@ -46,12 +47,12 @@ func (k configKey) takes(kind unstable.Kind) bool {
 }
 
 func (k configKey) wants() string {
-	return [...]string{"a text in quotes", "a whole number", "true or false"}[k.kind]
+	return [...]string{"a text in quotes", "a path in quotes", "a whole number", "true or false"}[k.kind]
 }
 
 // toml writes a value as a file has it.
 func (k configKey) toml(text string) string {
-	if k.kind == configText {
+	if k.kind == configText || k.kind == configPath {
 		return strconv.Quote(text)
 	}
 	return text
@@ -60,7 +61,7 @@ func (k configKey) toml(text string) string {
 // configKeys are all keys, in the order of the file that config init writes.
 func configKeys() []configKey {
 	return []configKey{
-		{name: "warehouse", environment: warehouseVariable, flag: "warehouse", check: anyText, help: "folder of the warehouse"},
+		{name: "warehouse", kind: configPath, environment: warehouseVariable, flag: "warehouse", check: anyText, help: "folder of the warehouse"},
 		{name: "dialect", initial: "athena", flag: "dialect", check: oneOf(dialects...), help: "of the SQL: athena, lake or duckdb"},
 
 		{name: "output.format", initial: formatAuto, environment: "TRAILQL_FORMAT", flag: "format", command: "query", setting: "mode", check: checkFormat, help: "of the rows; auto: a table on a terminal, else csv"},
@@ -86,6 +87,11 @@ func configKeys() []configKey {
 		{name: "csv.crlf", kind: configSwitch, initial: "false", flag: "csv-crlf", check: checkSwitch, help: "end lines with CR LF"},
 		{name: "csv.bom", kind: configSwitch, initial: "false", flag: "bom", check: checkSwitch, help: "begin with a byte order mark, for Excel"},
 		{name: "csv.safe", initial: "off", flag: "csv-safe", check: oneOf("off", "prefix", "reject"), help: "what to do with texts that a spreadsheet takes for formulas"},
+
+		{name: "report.timezone", initial: "UTC", flag: "tz", command: "run", check: checkZone, help: "of the days of reports"},
+		{name: "report.scope", kind: configPath, flag: "scope", command: "run", check: anyText, help: "file with accounts, regions and parameters"},
+		{name: "report.exceptions", kind: configPath, flag: "exceptions", command: "run", check: anyText, help: "file with accepted findings"},
+		{name: "report.sign", kind: configPath, flag: "sign", command: "run", check: anyText, help: "file of the key that signs manifests"},
 	}
 }
 

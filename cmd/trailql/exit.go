@@ -21,6 +21,8 @@ const (
 	exitUsage       = 2   // usage or configuration; nothing was run
 	exitIncomplete  = 3   // finished, but some input was rejected
 	exitLimit       = 4   // a limit stopped it: time, memory, disk
+	exitAlarm       = 5   // reports ran, and a control is in alarm
+	exitControl     = 6   // reports ran, and a control could not be assessed
 	exitInternal    = 70  // a bug
 	exitInterrupted = 130 // SIGINT
 	exitClosedPipe  = 141 // the reader of our output went away
@@ -63,6 +65,9 @@ func exitCode(ctx context.Context, err error) int {
 	if _, ok := errors.AsType[partialError](err); ok {
 		return exitIncomplete
 	}
+	if o, ok := errors.AsType[outcomeError](err); ok {
+		return o.code
+	}
 	if exit, ok := errors.AsType[*repl.ExitError](err); ok {
 		return exit.Code
 	}
@@ -94,7 +99,7 @@ func (a *app) report(ctx context.Context, err error) int {
 	switch {
 	case code == exitOK, code == exitClosedPipe:
 		return code
-	case code == exitIncomplete:
+	case code == exitIncomplete, code == exitAlarm, code == exitControl:
 		a.warn("%s", err)
 		return code
 	case code == exitInterrupted, signalled:

@@ -113,6 +113,7 @@ TABLES
   aggregated_events          events that AWS has added up; they have no time
   source_files               the log files that were read
   rejected_records           what could not be converted
+  report_runs                the reports that were made: a row for each pack
 
   A name with "trail" in it that is nothing else means cloudtrail_logs; a
   database in front is dropped. "t$partitions", "t$files", "t$snapshots",

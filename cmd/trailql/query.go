@@ -174,6 +174,7 @@ func runQuery(ctx context.Context, a *app, f *queryFlags) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, options.Catalog.Close()) }()
+	addRelations(&options)
 	e, err := duck.Open(ctx, options)
 	if err != nil {
 		return err

@@ -73,6 +73,9 @@ over Parquet files) and answers Athena-like SQL on it, on this machine.`,
 		newShellCommand(a),
 		newConfigCommand(a),
 		newExportCommand(a),
+		newCoverageCommand(a),
+		newReportCommand(a),
+		newScheduleCommand(a),
 		newVersionCommand(a),
 	)
 	root.SetHelpCommand(newHelpCommand(root))

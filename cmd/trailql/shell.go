@@ -91,6 +91,7 @@ func runShell(ctx context.Context, a *app, f *shellFlags) (err error) {
 		return a.welcome(err)
 	}
 	defer func() { err = errors.Join(err, options.Catalog.Close()) }()
+	addRelations(&options)
 	var closed func() error
 	if options.ResultDir, closed, err = resultFolder(); err != nil {
 		a.note("%s: there is no table _", err)
@@ -113,6 +114,7 @@ func runShell(ctx context.Context, a *app, f *shellFlags) (err error) {
 		Name:        a.config.profile, Settings: a.config.settings(),
 		ConfigDir: configFolder(), StateDir: stateFolder(), NoHistory: f.noHistory || !a.config.is("shell.history"),
 		ResultDir: options.ResultDir, Safe: f.safe, Editor: editorCommand(), Now: a.now,
+		Reports: newShellReports(a, options.Catalog, e),
 	}
 	if s.options.Interactive && !f.noPager && !dumbTerminal() {
 		s.options.Pager = pagerCommand()

@@ -84,8 +84,11 @@ A flag wins over its variable, a variable over a configuration file.
 const exitCodesHelp = `0     done
 1     a statement or the run failed
 2     wrong flags, arguments or configuration: nothing was run
-3     finished, but some of the input was rejected
+3     finished, but some of the input was rejected; of a report: the archive
+      does not cover its period and scope, or that cannot be decided
 4     a limit stopped it: time, memory, bytes to scan, disk
+5     a report was made, and a control is in alarm at --fail-on or above
+6     a report was made, and a control could not be assessed because of an error
 70    a bug in trailql; the message names a file to report
 130   stopped by Ctrl-C (SIGINT)
 141   the reader of the output went away: no message
