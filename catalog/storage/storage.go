@@ -22,6 +22,19 @@ var (
 	// ErrName is wrapped by the error about a name that is not relative and
 	// clean, or that the storage keeps for itself.
 	ErrName = errors.New("invalid object name")
+	// ErrChanged is wrapped by the error of reading an object that somebody has
+	// replaced since it was opened, and of a Swap that came too late.
+	ErrChanged = errors.New("object has changed")
+	// ErrDenied is wrapped by the error of an operation that the caller's rights
+	// do not allow on this object or prefix; others may be allowed. The text
+	// names the right that is missing where the storage says so.
+	ErrDenied = errors.New("access denied")
+	// ErrCredentials is wrapped by the error of an operation that failed because
+	// nobody knows the caller (any more): nothing else will work either.
+	ErrCredentials = errors.New("credentials are missing or not valid")
+	// ErrUnknown is wrapped by the error of a PutNew, a Swap or a Writer's Commit
+	// that may have stored the object all the same, or may do so even later.
+	ErrUnknown = errors.New("outcome unknown")
 )
 
 // Object is one entry of a listing.
@@ -104,14 +117,66 @@ type Sweeper interface {
 	Sweep(ctx context.Context) (removed int, err error)
 }
 
-// ReadAll returns a whole object. It is for small ones.
+// Range narrows a listing.
+type Range struct {
+	Prefix string // as in Storage.List
+	After  string // only names behind this one; "" is all
+	// Folders lists only what lies directly below Prefix. A folder is an Object
+	// whose Name ends in a slash and that has nothing else.
+	Folders bool
+}
+
+// RangeLister is a Storage that can list a part without listing the rest.
+type RangeLister interface {
+	// ListRange is List, narrowed.
+	ListRange(ctx context.Context, r Range) iter.Seq2[Object, error]
+}
+
+// Versioned is a Reader that knows the ETag of what it reads, in the form of
+// [Object].ETag.
+type Versioned interface{ ETag() string }
+
+// MetadataReader is a Storage whose objects have metadata of their own.
+type MetadataReader interface {
+	// Metadata returns what was stored with an object, by lower-case name.
+	Metadata(ctx context.Context, name string) (map[string]string, error)
+}
+
+// Swapper is a Storage that can replace an object only if it is still what the
+// caller thinks it is, which is enough to agree on who does what.
+type Swapper interface {
+	// Load returns a small object whole, its ETag, and how old it is by the
+	// storage's own clock.
+	Load(ctx context.Context, name string) (data []byte, etag string, age time.Duration, err error)
+	// Swap stores an object whole if its ETag is still etag, or with "" if there
+	// is none, and returns its new ETag. Else the error wraps ErrChanged.
+	Swap(ctx context.Context, name, etag string, data []byte) (newETag string, err error)
+}
+
+// ReadAll returns a whole object. It is for small ones. If somebody replaces the
+// object meanwhile, it is read again.
 func ReadAll(ctx context.Context, s Storage, name string) ([]byte, error) {
+	for try := 0; ; try++ {
+		data, err := readAll(ctx, s, name)
+		if !errors.Is(err, ErrChanged) || try == 10 {
+			return data, err
+		}
+	}
+}
+
+func readAll(ctx context.Context, s Storage, name string) ([]byte, error) {
 	r, err := s.Open(ctx, name)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
 	data := make([]byte, r.Size())
-	_, err = io.ReadFull(r, data)
-	return data, err
+	if _, err := io.ReadFull(r, data); err != nil {
+		return data, err
+	}
+	// Only at the end does a storage know that what it sent is what it has.
+	if _, err := r.Read(make([]byte, 1)); err != nil && err != io.EOF {
+		return data, err
+	}
+	return data, nil
 }

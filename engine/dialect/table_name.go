@@ -98,6 +98,13 @@ func (p *parser) hyphened(n int) bool {
 	return false
 }
 
+// Security Lake calls its tables amazon_security_lake_table_REGION_SOURCE_VERSION;
+// a warehouse has one for all.
+const (
+	securityLakeTables = "amazon_security_lake_table_"
+	securityLake       = "security_lake"
+)
+
 // tableNamed finds the relation for the parts of a name, by the rules of the
 // dialect. For names with a suffix, as "t$partitions", suffix is that.
 func (a *analysis) tableNamed(parts []part) (r *Relation, suffix string) {
@@ -107,6 +114,9 @@ func (a *analysis) tableNamed(parts []part) (r *Relation, suffix string) {
 	}
 	if r := a.relations.Relation(name); r != nil {
 		return r, suffix
+	}
+	if strings.HasPrefix(name, securityLakeTables) {
+		return a.relations.Relation(securityLake), suffix
 	}
 	if a.dialect == Lake && !strings.ContainsAny(name, `/\:*?.`) || isPlaceholder(name) || a.dialect == Athena && len(parts) <= 3 && containsTrail(name, parts) {
 		return a.relations.Relation(a.table), suffix

@@ -2,10 +2,12 @@ package storagetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/trailql/trailql/catalog/storage"
 )
@@ -13,8 +15,8 @@ import (
 // Ops selects operations of a storage.
 type Ops int
 
-// Mutations are Create, Write, Commit, Put, PutNew, Remove and Sweep; Reads are
-// Open, Read, ReadAt, Stat and List. Abort never fails and is not counted.
+// Mutations are Create, Write, Commit, Put, PutNew, Swap, Remove and Sweep; Reads
+// are Open, Read, ReadAt, Stat, Load and List. Abort never fails and is not counted.
 const (
 	Mutations Ops = 1 << iota
 	Reads
@@ -44,6 +46,7 @@ type Fault struct {
 var (
 	_ storage.Storage = (*Fault)(nil)
 	_ storage.Sweeper = (*Fault)(nil)
+	_ storage.Swapper = (*Fault)(nil)
 )
 
 // NewFault decorates s.
@@ -172,6 +175,31 @@ func (f *Fault) Sweep(ctx context.Context) (removed int, err error) {
 		return err
 	})
 	return removed, err
+}
+
+// Load implements [storage.Swapper].
+func (f *Fault) Load(ctx context.Context, name string) (data []byte, etag string, age time.Duration, err error) {
+	s, ok := f.inner.(storage.Swapper)
+	if !ok {
+		return nil, "", 0, fmt.Errorf("load %q: %w", name, errors.ErrUnsupported)
+	}
+	if err := f.step(Reads, "load", name); err != nil {
+		return nil, "", 0, err
+	}
+	return s.Load(ctx, name)
+}
+
+// Swap implements [storage.Swapper].
+func (f *Fault) Swap(ctx context.Context, name, etag string, data []byte) (newETag string, err error) {
+	s, ok := f.inner.(storage.Swapper)
+	if !ok {
+		return "", fmt.Errorf("swap %q: %w", name, errors.ErrUnsupported)
+	}
+	err = f.mutate("swap", name, func() (err error) {
+		newETag, err = s.Swap(ctx, name, etag, data)
+		return err
+	})
+	return newETag, err
 }
 
 type faultReader struct {

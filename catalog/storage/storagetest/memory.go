@@ -29,7 +29,10 @@ type memoryObject struct {
 	etag    string
 }
 
-var _ storage.Storage = (*Memory)(nil)
+var (
+	_ storage.Storage = (*Memory)(nil)
+	_ storage.Swapper = (*Memory)(nil)
+)
 
 // NewMemory returns an empty storage.
 func NewMemory() *Memory { return &Memory{objects: map[string]memoryObject{}} }
@@ -174,6 +177,31 @@ func (m *Memory) store(verb, name string, data []byte, replace bool) error {
 	m.changes++
 	m.objects[name] = memoryObject{bytes.Clone(data), time.Now().UTC(), fmt.Sprint(m.changes)}
 	return nil
+}
+
+// Load implements [storage.Swapper].
+func (m *Memory) Load(ctx context.Context, name string) (data []byte, etag string, age time.Duration, err error) {
+	o, err := m.get(ctx, "load", name)
+	if err != nil {
+		return nil, "", 0, err
+	}
+	return bytes.Clone(o.data), o.etag, time.Since(o.changed), nil
+}
+
+// Swap implements [storage.Swapper].
+func (m *Memory) Swap(ctx context.Context, name, etag string, data []byte) (newETag string, err error) {
+	if err := check(ctx, "swap", name); err != nil {
+		return "", err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.objects[name].etag != etag {
+		return "", fmt.Errorf("swap %q: %w", name, storage.ErrChanged)
+	}
+	m.changes++
+	o := memoryObject{bytes.Clone(data), time.Now().UTC(), fmt.Sprint(m.changes)}
+	m.objects[name] = o
+	return o.etag, nil
 }
 
 // Remove implements [storage.Storage].

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/trailql/trailql/catalog/storage"
 )
@@ -35,6 +36,9 @@ func Run(t *testing.T, open func(t *testing.T) storage.Storage) {
 		{"invalid names", invalidNames},
 		{"etag", etag},
 		{"cancelled", cancelled},
+		{"swap", swap},
+		{"range", listRange},
+		{"metadata", metadata},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, open(t)) })
 	}
@@ -331,6 +335,107 @@ func cancelled(t *testing.T, s storage.Storage) {
 		}
 	}
 	expect(t, s, "", "x")
+}
+
+func swap(t *testing.T, s storage.Storage) {
+	w, ok := s.(storage.Swapper)
+	if !ok {
+		t.Skip("the storage is no Swapper")
+	}
+	ctx := t.Context()
+	if _, _, _, err := w.Load(ctx, "x"); errors.Is(err, errors.ErrUnsupported) {
+		t.Skip(err)
+	} else if !errors.Is(err, storage.ErrNotExist) {
+		t.Errorf("Load of nothing = %v, want ErrNotExist", err)
+	}
+	if _, err := w.Swap(ctx, "x", "0123456789abcdef0123456789abcdef", nil); !errors.Is(err, storage.ErrChanged) {
+		t.Errorf("Swap of a missing object = %v, want ErrChanged", err)
+	}
+	first, err := w.Swap(ctx, "x", "", []byte("1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Swap(ctx, "x", "", []byte("other")); !errors.Is(err, storage.ErrChanged) {
+		t.Errorf("Swap of nothing on a taken name = %v, want ErrChanged", err)
+	}
+	second, err := w.Swap(ctx, "x", first, []byte("2"))
+	if err != nil || second == first {
+		t.Fatalf("Swap = %q, %v; the ETag was %q", second, err, first)
+	}
+	if _, err := w.Swap(ctx, "x", first, []byte("3")); !errors.Is(err, storage.ErrChanged) {
+		t.Errorf("Swap with an old ETag = %v, want ErrChanged", err)
+	}
+	data, etag, age, err := w.Load(ctx, "x")
+	if string(data) != "2" || etag != second || age < 0 || age > time.Hour || err != nil {
+		t.Errorf("Load = %q, %q, %v, %v; want 2, %q", data, etag, age, err, second)
+	}
+	won := make([]bool, 8)
+	var wg sync.WaitGroup
+	for i := range won {
+		wg.Go(func() {
+			_, err := w.Swap(ctx, "x", second, []byte{byte(i)})
+			if err != nil && !errors.Is(err, storage.ErrChanged) {
+				t.Errorf("Swap = %v", err)
+			}
+			won[i] = err == nil
+		})
+	}
+	wg.Wait()
+	i := slices.Index(won, true)
+	if i < 0 || slices.Contains(won[i+1:], true) {
+		t.Fatalf("winners %v, want exactly one", won)
+	}
+	content(t, s, "x", string([]byte{byte(i)}))
+}
+
+func listRange(t *testing.T, s storage.Storage) {
+	l, ok := s.(storage.RangeLister)
+	if !ok {
+		t.Skip("the storage is no RangeLister")
+	}
+	for _, n := range []string{"a/1", "a/2", "a/b/3", "a/b/4", "a/c", "ab/5", "d"} {
+		mustPut(t, s, n, n)
+	}
+	for _, c := range []struct {
+		r    storage.Range
+		want []string
+	}{
+		{storage.Range{}, []string{"a/1", "a/2", "a/b/3", "a/b/4", "a/c", "ab/5", "d"}},
+		{storage.Range{Folders: true}, []string{"a/", "ab/", "d"}},
+		{storage.Range{Prefix: "a", Folders: true}, []string{"a/1", "a/2", "a/b/", "a/c"}},
+		{storage.Range{Prefix: "a", After: "a/2"}, []string{"a/b/3", "a/b/4", "a/c"}},
+		{storage.Range{Prefix: "a", After: "a/b/3", Folders: true}, []string{"a/c"}},
+		{storage.Range{After: "a/c", Folders: true}, []string{"ab/", "d"}},
+		{storage.Range{Prefix: "x", Folders: true}, nil},
+	} {
+		var got []string
+		for o, err := range l.ListRange(t.Context(), c.r) {
+			if err != nil {
+				t.Errorf("%+v: %v", c.r, err)
+			}
+			if strings.HasSuffix(o.Name, "/") && (o != storage.Object{Name: o.Name}) {
+				t.Errorf("%+v: the folder has more than a name: %+v", c.r, o)
+			}
+			got = append(got, o.Name)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%+v = %q, want %q", c.r, got, c.want)
+		}
+	}
+}
+
+func metadata(t *testing.T, s storage.Storage) {
+	m, ok := s.(storage.MetadataReader)
+	if !ok {
+		t.Skip("the storage is no MetadataReader")
+	}
+	if _, err := m.Metadata(t.Context(), "x"); !errors.Is(err, storage.ErrNotExist) {
+		t.Errorf("Metadata of nothing = %v, want ErrNotExist", err)
+	}
+	mustPut(t, s, "x", "x")
+	if _, err := m.Metadata(t.Context(), "x"); err != nil {
+		t.Errorf("Metadata = %v", err)
+	}
 }
 
 func mustPut(t *testing.T, s storage.Storage, name, data string) {
