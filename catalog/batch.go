@@ -29,11 +29,20 @@ type batch struct {
 	mu        sync.Mutex
 	attempts  int // of commits, each with its own metadata names
 	paths     []string
+	late      bool                // a version of it may yet be stored
 	partition map[string][]string // columns by table
 }
 
-// ownName recognises names made by a batch.
-var ownName = regexp.MustCompile(`^\d{8}T\d{9}Z-[0-9a-f]{8}-`)
+// ownName recognises names made by a batch, and whose they are.
+var ownName = regexp.MustCompile(`^(\d{8}T\d{9}Z-[0-9a-f]{8})-`)
+
+// batchOf is the id of the batch that made an object, "" if none has.
+func batchOf(name string) string {
+	if m := ownName.FindStringSubmatch(path.Base(name)); m != nil {
+		return m[1]
+	}
+	return ""
+}
 
 // marker is stored for as long as a batch is unfinished.
 type marker struct {
@@ -57,6 +66,9 @@ func (c *Catalog) Begin(ctx context.Context) (id string, err error) {
 }
 
 func (c *Catalog) begin(ctx context.Context) (*batch, error) {
+	if err := c.checkLock(ctx); err != nil {
+		return nil, fmt.Errorf("begin batch: %w", err)
+	}
 	v, err := c.newest(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("begin batch: %w", err)
@@ -117,6 +129,9 @@ func (c *Catalog) NewFile(ctx context.Context, batchID, tableName string, partit
 	if err != nil {
 		return "", nil, fmt.Errorf("new file: %w", err)
 	}
+	if err := c.checkLock(ctx); err != nil {
+		return "", nil, fmt.Errorf("new file: %w", err)
+	}
 	columns, err := c.partitionColumns(ctx, b, tableName)
 	if err != nil {
 		return "", nil, fmt.Errorf("new file: %w", err)
@@ -167,6 +182,14 @@ func (c *Catalog) Abort(ctx context.Context, batchID string) error {
 	b, err := c.batch(batchID)
 	if err != nil {
 		return fmt.Errorf("abort: %w", err)
+	}
+	b.mu.Lock()
+	late := b.late
+	b.mu.Unlock()
+	if late {
+		if err := c.fence(ctx); err != nil {
+			return fmt.Errorf("abort batch %s: %w", b.id, err)
+		}
 	}
 	v, err := c.newest(ctx)
 	if err != nil {

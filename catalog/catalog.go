@@ -20,16 +20,24 @@ var (
 	// ErrConflict is wrapped by Commit's error when another writer changed what
 	// the batch depends on and a retry cannot help.
 	ErrConflict = errors.New("conflicting commit")
+	// ErrLockLost is wrapped by errors of a Catalog whose Lock another process
+	// has taken over, because it was not renewed in time.
+	ErrLockLost = errors.New("another process has taken over the warehouse's lock")
 )
 
 // DefaultRetain is how long replaced files stay when Options.Retain is zero.
 const DefaultRetain = 24 * time.Hour
 
+// DefaultLease is how long a silent holder keeps the lock of a warehouse that is
+// not local, when Options.Lease is zero.
+const DefaultLease = 30 * time.Second
+
 // Options of Open and Create. The zero value works.
 type Options struct {
-	Storage storage.Storage  // zero: storage.Open(uri)
+	Storage storage.Storage  // zero: storage.Open(uri), which is a local folder
 	Now     func() time.Time // zero: time.Now
 	Retain  time.Duration    // how long replaced files stay readable; zero: DefaultRetain
+	Lease   time.Duration    // see Lock; zero: DefaultLease
 }
 
 // TableSpec declares a table. Field ids of the schema are the ids in the data
@@ -77,10 +85,12 @@ const (
 
 // Change is what a batch does to one table. Removing files and adding as many
 // records as they had is recorded as a compaction, which other readers of the
-// table take to mean that the rows are the same.
+// table take to mean that the rows are the same, unless Rewrite is set.
 type Change struct {
 	Add    []DataFile // made by NewFile for the same batch
 	Remove []DataFile // as planned from the snapshot that the batch read
+	// Rewrite says that rows have changed though their number has not.
+	Rewrite bool
 }
 
 // Batch is a set of changes that becomes visible whole or not at all.
@@ -94,12 +104,14 @@ type Catalog struct {
 	storage storage.Storage
 	now     func() time.Time
 	retain  time.Duration
+	leaseOf time.Duration
 
 	mu       sync.Mutex
 	latest   int64                                // a version that is known to have existed
 	metadata map[string]*metadata.Table           // by object name, of recent versions
 	planned  map[string]map[string]*manifestFiles // by table and object name of the manifest
 	batches  map[string]*batch                    // begun here and not ended
+	lease    *lease                               // held; nil without one
 }
 
 // Open opens an existing warehouse: a path or a URI that [storage.Open] knows.
@@ -144,6 +156,7 @@ func newCatalog(uri string, o Options) (*Catalog, error) {
 		storage:  o.Storage,
 		now:      o.Now,
 		retain:   o.Retain,
+		leaseOf:  o.Lease,
 		metadata: map[string]*metadata.Table{},
 		planned:  map[string]map[string]*manifestFiles{},
 		batches:  map[string]*batch{},
@@ -160,6 +173,9 @@ func newCatalog(uri string, o Options) (*Catalog, error) {
 	}
 	if c.retain == 0 {
 		c.retain = DefaultRetain
+	}
+	if c.leaseOf <= 0 {
+		c.leaseOf = DefaultLease
 	}
 	return c, nil
 }

@@ -69,6 +69,9 @@ func (c *Catalog) Commit(ctx context.Context, b Batch) (version int64, err error
 // neither a table nor the views, there is nothing to commit.
 func (c *Catalog) commit(ctx context.Context, b *batch, plan func(ctx context.Context, base *Snapshot, s *stage) error) (int64, error) {
 	for try := 0; ; try++ {
+		if err := c.checkLock(ctx); err != nil {
+			return 0, err
+		}
 		base, err := c.Snapshot(ctx)
 		if err != nil {
 			return 0, err
@@ -76,12 +79,16 @@ func (c *Catalog) commit(ctx context.Context, b *batch, plan func(ctx context.Co
 		if n, ok, err := c.committedAs(ctx, b.id, b.base, base.version); ok || err != nil {
 			return n, err
 		}
+		// In this order: see Repair.
+		if err := c.stillOpen(ctx, b); err != nil {
+			return 0, err
+		}
 		s := c.newStage(b, base.Version()+1)
 		if err := plan(ctx, base, s); err != nil {
 			s.discard(ctx)
 			return 0, err
 		}
-		if len(s.tables) == 0 && s.views == nil {
+		if len(s.tables) == 0 && s.views == nil && !s.fence {
 			return base.Version(), nil
 		}
 		won, err := c.advance(ctx, b, base.version, s)
@@ -98,6 +105,36 @@ func (c *Catalog) commit(ctx context.Context, b *batch, plan func(ctx context.Co
 	}
 }
 
+// stillOpen makes sure that no Repair has taken the batch for a dead one's.
+func (c *Catalog) stillOpen(ctx context.Context, b *batch) error {
+	_, err := c.storage.Stat(ctx, markerName(b.id))
+	if errors.Is(err, storage.ErrNotExist) {
+		return fmt.Errorf("%w: another process has cleaned up this batch", ErrConflict)
+	}
+	return err
+}
+
+// fence stores a version that changes nothing. A write of an earlier one that is
+// still on its way somewhere finds its number taken.
+func (c *Catalog) fence(ctx context.Context) error {
+	b, err := c.begin(ctx)
+	if err != nil {
+		return err
+	}
+	if err := c.fenceAs(ctx, b); err != nil {
+		return err
+	}
+	return c.end(ctx, b)
+}
+
+func (c *Catalog) fenceAs(ctx context.Context, b *batch) error {
+	_, err := c.commit(ctx, b, func(_ context.Context, _ *Snapshot, s *stage) error {
+		s.fence = true
+		return nil
+	})
+	return err
+}
+
 // advance makes the staged tables the next version after base, unless another
 // writer has made one.
 func (c *Catalog) advance(ctx context.Context, b *batch, base version, s *stage) (won bool, err error) {
@@ -112,6 +149,10 @@ func (c *Catalog) advance(ctx context.Context, b *batch, base version, s *stage)
 		next.Tables[name] = t
 	}
 
+	if err := c.checkLock(ctx); err != nil {
+		s.discard(ctx)
+		return false, err
+	}
 	if err := c.putVersion(ctx, next); err != nil {
 		// Whether it was stored is for the storage to say: an answer may have
 		// been lost behind the deed. If even that fails, the files stay, since
@@ -121,6 +162,11 @@ func (c *Catalog) advance(ctx context.Context, b *batch, base version, s *stage)
 		case rerr == nil && stored.Batch == b.id:
 		case errors.Is(err, storage.ErrExist) && rerr == nil:
 			return false, nil
+		case errors.Is(err, storage.ErrUnknown):
+			b.mu.Lock()
+			b.late = true
+			b.mu.Unlock()
+			return false, errors.Join(err, rerr)
 		case errors.Is(rerr, storage.ErrNotExist):
 			s.discard(ctx)
 			return false, err
@@ -197,6 +243,7 @@ type stage struct {
 	stored  []string
 	tables  map[string]tableVersion
 	views   map[string]View // all of them; nil if they stay as they are
+	fence   bool            // a version that changes nothing is wanted
 }
 
 func (c *Catalog) newStage(b *batch, version int64) *stage {

@@ -22,11 +22,14 @@
 //   - A batch is what becomes visible together: added and removed files of one
 //     or more tables. Its id begins the names of all that it stores.
 //   - The marker of a batch says that it is unfinished.
+//   - A fence is a version that changes nothing, stored so that nobody else can
+//     store one of that number any more.
 //   - A hint may be wrong and costs only time when it is.
 //
 // # Commit protocol
 //
-// An object of the storage is only ever replaced if it is a hint. The commit is
+// An object of the storage is only ever replaced if it is a hint or the lock. The
+// commit is
 // one [storage.Storage.PutNew]: of the next version's object, which names the
 // current metadata of every table. Of several writers exactly one stores it; the
 // others load it and stage their tables again behind it. Before it nothing of the
@@ -41,5 +44,6 @@
 //   - manifest_write.go, define.go, expire.go: what commits change in a table
 //   - snapshot.go, plan.go, manifest_read.go, file_index.go: reading
 //   - repair.go: what nobody refers to
-//   - hive.go, lock.go: names of partitions; one writer at a time
+//   - hive.go: names of partitions
+//   - lock.go, lease.go: one writer at a time, on a folder and elsewhere
 package catalog

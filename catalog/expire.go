@@ -62,12 +62,9 @@ func (c *Catalog) expireSnapshots(ctx context.Context, cutoff time.Time) error {
 	if err != nil {
 		return err // and not Abort: if it was committed all the same, there is still something to sweep
 	}
-	if s, err = c.Snapshot(ctx); err != nil {
-		return err
-	}
 	// Younger objects may be of a snapshot that somebody still reads, or of a
 	// commit under way.
-	if err := c.sweep(ctx, s, sweepScope{data: data, modified: cutoff}, &RepairStats{}); err != nil {
+	if err := c.sweep(ctx, b, sweepScope{data: data, modified: cutoff}, &RepairStats{}); err != nil {
 		return err
 	}
 	return c.end(ctx, b)

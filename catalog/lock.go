@@ -11,15 +11,22 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"github.com/trailql/trailql/catalog/storage"
 )
 
 const lockName = "catalog/lock"
 
-// lockHolder is what the holder writes into the lock file, for people.
+// lockHolder is what the holder writes into the lock, for people.
 type lockHolder struct {
 	Process int       `json:"process"`
 	Host    string    `json:"host,omitempty"`
 	Since   time.Time `json:"since"`
+}
+
+func (c *Catalog) lockHolder() lockHolder {
+	host, _ := os.Hostname()
+	return lockHolder{Process: os.Getpid(), Host: host, Since: c.now()}
 }
 
 func (h lockHolder) String() string {
@@ -34,12 +41,24 @@ func (h lockHolder) String() string {
 // and all other processes. Commits are safe without it; it keeps two converters
 // from doing the same work, and Repair and Expire need it. It waits until it
 // gets the lock or ctx is done; waiting, if not nil, is called once when there
-// is something to wait for. The operating system frees the lock when the
-// process dies. Only a local warehouse has a lock: elsewhere the error wraps
-// errors.ErrUnsupported.
+// is something to wait for.
+//
+// The operating system frees the lock of a local warehouse when the process
+// dies. Elsewhere it is a lease, which others may take over when its holder has
+// not renewed it for Options.Lease; what the holder then does with this Catalog
+// fails with ErrLockLost. A storage that can hold no lease has no lock: the
+// error wraps errors.ErrUnsupported.
 func (c *Catalog) Lock(ctx context.Context, waiting func(holder string)) (unlock func() error, err error) {
 	if !strings.HasPrefix(c.Root(), "/") {
-		return nil, fmt.Errorf("lock warehouse %q: %w", c.Root(), errors.ErrUnsupported)
+		s, ok := c.storage.(storage.Swapper)
+		if !ok {
+			return nil, fmt.Errorf("lock warehouse %q: %w", c.Root(), errors.ErrUnsupported)
+		}
+		unlock, err := c.takeLease(ctx, s, waiting)
+		if err != nil {
+			return nil, fmt.Errorf("lock warehouse %q: %w", c.Root(), err)
+		}
+		return unlock, nil
 	}
 	name := filepath.Join(c.Root(), filepath.FromSlash(lockName))
 	// The content says who holds it, but the file itself is never removed: a
@@ -56,8 +75,7 @@ func (c *Catalog) Lock(ctx context.Context, waiting func(holder string)) (unlock
 		return nil, errors.Join(fmt.Errorf("lock warehouse %q: %w", c.Root(), err), l.Close())
 	}
 	// Who holds it is a courtesy; the lock is held without it.
-	host, _ := os.Hostname()
-	if data, err := json.Marshal(lockHolder{Process: os.Getpid(), Host: host, Since: c.now()}); err == nil {
+	if data, err := json.Marshal(c.lockHolder()); err == nil {
 		_ = os.WriteFile(name, append(data, '\n'), 0o666)
 	}
 	return l.Close, nil

@@ -331,7 +331,7 @@ func (s *stage) summary(t *Table, ch Change) metadata.Summary {
 	case removed.Files == 0:
 	case added.Files == 0:
 		op = metadata.OpDelete
-	case added.Records == removed.Records:
+	case added.Records == removed.Records && !ch.Rewrite:
 		op = metadata.OpReplace
 	default:
 		op = metadata.OpOverwrite

@@ -30,6 +30,8 @@ func TestMain(m *testing.M) {
 		err = raceChild(os.Getenv(childRoot))
 	case "crash":
 		err = crashChild(os.Getenv(childRoot))
+	case "s3":
+		err = s3Child(os.Getenv(childRoot))
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -3,6 +3,7 @@ package catalog_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/trailql/trailql/catalog"
 	"github.com/trailql/trailql/catalog/icebergtest"
+	"github.com/trailql/trailql/catalog/storage/s3/s3test"
 )
 
 // readWithPython is what another program sees that opens the table by its
@@ -36,7 +38,7 @@ def seen(table):
         "sequence": [s.sequence_number for s in table.metadata.snapshots],
     }
 
-print(json.dumps([seen(StaticTable.from_metadata(p)) for p in sys.argv[1:]]))
+print(json.dumps([seen(StaticTable.from_metadata(p, json.loads(sys.argv[1]))) for p in sys.argv[2:]]))
 `
 
 type event struct {
@@ -66,11 +68,22 @@ func writeEvents(ctx context.Context, t *testing.T, c *catalog.Catalog, batch, r
 }
 
 func TestPyiceberg(t *testing.T) {
-	ctx := t.Context()
-	c, err := catalog.Create(ctx, filepath.Join(t.TempDir(), "a warehouse 100%"), catalog.Options{})
+	c, err := catalog.Create(t.Context(), filepath.Join(t.TempDir(), "a warehouse 100%"), catalog.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
+	readByPyiceberg(t, c, "{}")
+}
+
+func TestPyicebergOnS3(t *testing.T) {
+	icebergtest.Python(t, `print("[]")`, nil, &[]any{}) // before a server is started for nothing
+	server := s3test.Start(t)
+	c := onS3(t, server.Open(t, server.NewBucket(t)+"/a warehouse"), catalog.Options{})
+	readByPyiceberg(t, c, fmt.Sprintf(`{"s3.endpoint": %q, "s3.region": "us-east-1"}`, server.URL))
+}
+
+func readByPyiceberg(t *testing.T, c *catalog.Catalog, properties string) {
+	ctx := t.Context()
 	if err := c.Define(ctx, eventsSpec(), filesSpec()); err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +140,7 @@ func TestPyiceberg(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got []map[string]any
-	icebergtest.Python(t, readWithPython, []string{events.MetadataLocation(), filepath.Join(c.Root(), "default", "events")}, &got)
+	icebergtest.Python(t, readWithPython, []string{properties, events.MetadataLocation(), c.Root() + "/default/events"}, &got)
 	expected, err := json.Marshal(map[string]any{
 		"rows": want, "files of us-east-1": 1, "rows of us-east-1": 2, "rows without region": 1, "rows of an hour": 1,
 		"partition": []string{"region", "date"}, "sorted": []int{eventTimeField}, "operations": operations,

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path"
 	"strconv"
@@ -25,43 +26,72 @@ type RepairStats struct {
 // to and corrects the hints. It does so only if an unfinished batch says that
 // there may be something; else it costs two short listings. The caller holds
 // the Lock and has no batch open, because Repair cannot tell an open batch from
-// a dead one.
+// a dead one: a batch that lives on, of a writer that lost its lease, then fails
+// with ErrConflict. Batches that begin meanwhile are left alone.
 func (c *Catalog) Repair(ctx context.Context) (RepairStats, error) {
-	var stats RepairStats
-	var err error
-	if s, ok := c.storage.(storage.Sweeper); ok {
-		if stats.Temporary, err = s.Sweep(ctx); err != nil {
-			return stats, fmt.Errorf("repair warehouse: %w", err)
-		}
-	}
-	var markers []string
-	for o, err := range c.storage.List(ctx, batchesDir) {
-		if err != nil {
-			return stats, fmt.Errorf("repair warehouse: %w", err)
-		}
-		markers = append(markers, o.Name)
-	}
-	if len(markers) == 0 {
-		return stats, nil
-	}
-	stats.Batches = len(markers)
-
-	s, err := c.Snapshot(ctx)
+	stats, err := c.repair(ctx)
 	if err != nil {
 		return stats, fmt.Errorf("repair warehouse: %w", err)
 	}
-	if err := c.sweep(ctx, s, sweepAll, &stats); err != nil {
-		return stats, fmt.Errorf("repair warehouse: %w", err)
+	return stats, nil
+}
+
+func (c *Catalog) repair(ctx context.Context) (stats RepairStats, err error) {
+	if s, ok := c.storage.(storage.Sweeper); ok {
+		// Temporary objects cost space and nothing else, so the right to look
+		// for them is not worth failing.
+		if stats.Temporary, err = s.Sweep(ctx); err != nil && !errors.Is(err, storage.ErrDenied) {
+			return stats, err
+		}
+	}
+	dead, err := c.markers(ctx)
+	if err != nil || len(dead) == 0 {
+		return stats, err
+	}
+	stats.Batches = len(dead)
+
+	// A writer loads a version, looks for its marker and stores the next version,
+	// in this order. Without the markers, it stops at the second step if it did
+	// the first behind the fence, and at the third if it did so before. Unless it
+	// was through before the fence: then the snapshot below has its files. Until
+	// all is done, the marker of the fence says that there are leftovers.
+	b, err := c.begin(ctx)
+	if err != nil {
+		return stats, err
+	}
+	for id := range dead {
+		if err := c.storage.Remove(ctx, markerName(id)); err != nil {
+			return stats, err
+		}
+	}
+	if err := c.fenceAs(ctx, b); err != nil {
+		return stats, err
+	}
+	if err := c.sweep(ctx, b, sweepAll, &stats); err != nil {
+		return stats, err
+	}
+	s, err := c.Snapshot(ctx)
+	if err != nil {
+		return stats, err
 	}
 	for name, t := range s.version.Tables {
 		if err := c.publishTable(ctx, name, t); err != nil {
-			return stats, fmt.Errorf("repair warehouse: table %q: %w", name, err)
+			return stats, fmt.Errorf("table %q: %w", name, err)
 		}
 	}
-	if err := c.removeAll(ctx, markers); err != nil {
-		return stats, fmt.Errorf("repair warehouse: %w", err)
+	return stats, c.end(ctx, b)
+}
+
+// markers are the ids of the batches that are unfinished.
+func (c *Catalog) markers(ctx context.Context) (map[string]bool, error) {
+	ids := map[string]bool{}
+	for o, err := range c.storage.List(ctx, batchesDir) {
+		if err != nil {
+			return nil, err
+		}
+		ids[strings.TrimSuffix(path.Base(o.Name), ".json")] = true
 	}
-	return stats, nil
+	return ids, nil
 }
 
 // sweepScope says what a sweep may remove.
@@ -74,8 +104,13 @@ var sweepAll = sweepScope{data: true}
 
 // sweep removes the objects of tables that carry a batch's name and that no
 // snapshot in the newest metadata refers to. What other programs put beside
-// them has other names and stays.
-func (c *Catalog) sweep(ctx context.Context, s *Snapshot, scope sweepScope, stats *RepairStats) error {
+// them has other names and stays, and so does what belongs to an open batch, but
+// for own, which is the caller's.
+func (c *Catalog) sweep(ctx context.Context, own *batch, scope sweepScope, stats *RepairStats) error {
+	s, err := c.Snapshot(ctx)
+	if err != nil {
+		return err
+	}
 	live, err := c.reachable(ctx, s, scope.data)
 	if err != nil {
 		return err
@@ -101,10 +136,29 @@ func (c *Catalog) sweep(ctx context.Context, s *Snapshot, scope sweepScope, stat
 			}
 		}
 	}
+	if err != nil || len(garbage) == 0 {
+		return err
+	}
+	// A batch found above that is not open now had ended before this listing. If
+	// it was committed, the version that is loaded behind it has its files.
+	open, err := c.markers(ctx)
 	if err != nil {
 		return err
 	}
+	delete(open, own.id)
+	now, err := c.Snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	if now.Version() != s.Version() {
+		if live, err = c.reachable(ctx, now, scope.data); err != nil {
+			return err
+		}
+	}
 	for _, o := range garbage {
+		if live[o.Name] || open[batchOf(o.Name)] {
+			continue
+		}
 		if err := c.storage.Remove(ctx, o.Name); err != nil {
 			return err
 		}
@@ -120,11 +174,10 @@ func removable(name string) bool {
 	if len(parts) != 4 || parts[2] != "data" && parts[2] != "metadata" {
 		return false
 	}
-	base := path.Base(name)
-	if ownName.MatchString(base) {
+	if batchOf(name) != "" {
 		return true
 	}
-	n, ok := strings.CutPrefix(strings.TrimSuffix(base, ".metadata.json"), "v")
+	n, ok := strings.CutPrefix(strings.TrimSuffix(path.Base(name), ".metadata.json"), "v")
 	if !ok || parts[2] != "metadata" {
 		return false
 	}
