@@ -89,6 +89,9 @@ type Progress struct {
 	Fraction float64 // of the work, from 0 to 1; below 0 when it is not known
 	Rows     int64   // read so far
 	Stats    Stats   // so far; the files and bytes are those that were planned
+	// Fetched of FetchTotal bytes of data files are here; the query begins when
+	// all are. FetchTotal is 0 when none have to be fetched.
+	Fetched, FetchTotal int64
 }
 
 // Limits of one query; a zero field does not limit. A limit that is reached

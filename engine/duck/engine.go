@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"github.com/trailql/trailql/catalog"
+	"github.com/trailql/trailql/catalog/storage/filecache"
 	"github.com/trailql/trailql/engine"
 	"github.com/trailql/trailql/engine/dialect"
 )
@@ -22,11 +22,13 @@ import (
 // local is the engine.Engine of this package.
 type local struct {
 	catalog *catalog.Catalog
-	root    string
-	temp    string // ours, removed on Close
-	memory  int64  // bytes; 0: not limited
-	unload  string // folder below which UNLOAD may write; "" for none
-	results string // folder of earlier results; "" for none
+	root    string           // of the warehouse: absolute path or URI
+	data    string           // the folder below which DuckDB reads its files
+	cache   *filecache.Cache // of copies below data; nil for a local warehouse
+	temp    string           // ours, removed on Close
+	memory  int64            // bytes; 0: not limited
+	unload  string           // folder below which UNLOAD may write; "" for none
+	results string           // folder of earlier results; "" for none
 	db      *database
 	given   given
 
@@ -60,15 +62,14 @@ func Open(ctx context.Context, o Options) (engine.Engine, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("open query engine: %w", err)
 	}
-	root, err := filepath.Abs(o.Catalog.Root())
-	if err != nil {
-		return nil, fmt.Errorf("open query engine: %w", err)
-	}
 	temp, err := os.MkdirTemp(o.TempDir, "trailql-query-")
 	if err != nil {
 		return nil, fmt.Errorf("open query engine: %w", err)
 	}
-	l := &local{catalog: o.Catalog, root: root, temp: temp, memory: o.Memory, given: given{o.Listings, o.Views}, prepared: map[string]prepared{}}
+	l := &local{catalog: o.Catalog, temp: temp, memory: o.Memory, given: given{o.Listings, o.Views}, prepared: map[string]prepared{}}
+	if err := l.openFiles(o); err != nil {
+		return nil, errors.Join(fmt.Errorf("open query engine: %w", err), l.Close())
+	}
 	if o.UnloadDir != "" {
 		if l.unload, err = realFolder(o.UnloadDir); err != nil {
 			return nil, errors.Join(fmt.Errorf("open query engine: folder for UNLOAD: %w", err), l.Close())
@@ -99,7 +100,7 @@ func (l *local) configure(o Options) error {
 		return err
 	}
 	// Paths are checked as they are written, so with their escapes as well.
-	allowed := []string{quoteText(l.root + "/"), quoteText(escapeGlob(l.root) + "/")}
+	allowed := []string{quoteText(l.data + "/"), quoteText(escapeGlob(l.data) + "/")}
 	if l.unload != "" {
 		allowed = append(allowed, quoteText(l.unload+"/"))
 	}
@@ -170,7 +171,11 @@ func (l *local) Close() error {
 	if l.db != nil && l.unfinished.Load() == 0 {
 		l.db.close()
 	}
-	if err := os.RemoveAll(l.temp); err != nil {
+	err := os.RemoveAll(l.temp)
+	if l.cache != nil {
+		err = errors.Join(err, l.cache.Close())
+	}
+	if err != nil {
 		return fmt.Errorf("close query engine: %w", err)
 	}
 	return nil

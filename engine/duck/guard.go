@@ -56,9 +56,10 @@ type lookup func(name string) *relation
 
 // inspect reads DuckDB's syntax tree of one statement, as json_serialize_sql
 // writes it. find knows the relations, macros are the functions of the dialect
-// that the translation calls. What is not understood is refused. The error is a
+// that the translation calls, params the values for the statement. What is not
+// understood is refused. The error is a
 // *refusal.
-func inspect(tree string, find lookup, names func() []string, macros []string) (*inspection, error) {
+func inspect(tree string, find lookup, names func() []string, macros []string, params []any) (*inspection, error) {
 	var root struct {
 		Error    bool
 		Type     string `json:"error_type"`
@@ -78,7 +79,7 @@ func inspect(tree string, find lookup, names func() []string, macros []string) (
 	if len(root.Statements) != 1 {
 		return nil, &refusal{kind: engine.ErrNotAllowed, offset: -1, message: "more than one statement"}
 	}
-	g := &guard{find: find, names: names, macros: macros, named: map[string]bool{}}
+	g := &guard{find: find, names: names, macros: macros, params: params, named: map[string]bool{}}
 	if err := g.collectNames(root.Statements[0]); err != nil {
 		return nil, err
 	}
@@ -138,6 +139,7 @@ type guard struct {
 	find   lookup
 	names  func() []string
 	macros []string
+	params []any           // of the statement
 	named  map[string]bool // queries that a WITH names, in lower case
 	found  inspection
 }
@@ -346,7 +348,7 @@ func (g *guard) table(o object, s scope) error {
 		}
 		if !g.named[name] {
 			p.condition, p.window = s.conditionOn(o, relation)
-			p.needles = s.needlesOn(o, relation)
+			p.needles = s.needlesOn(o, relation, g.params)
 		}
 		g.found.places = append(g.found.places, p)
 		return nil

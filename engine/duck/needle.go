@@ -5,6 +5,7 @@ package duck
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/trailql/trailql/catalog"
@@ -29,8 +30,9 @@ var tailpipePaths = map[string]string{
 	"user_identity.user_name": "useridentity.username", "user_identity.session_context.session_issuer.arn": "useridentity.sessioncontext.sessionissuer.arn",
 }
 
-// needlesOn are the terms path = 'text' and path IN ('a', 'b') on this table.
-func (s scope) needlesOn(table object, r *relation) []catalog.Needle {
+// needlesOn are the terms path = 'text' and path IN ('a', 'b') on this table. The
+// texts may be parameters.
+func (s scope) needlesOn(table object, r *relation, params []any) []catalog.Needle {
 	paths := needlePaths
 	if r.shape != nil && r.shape.needles != nil {
 		paths = r.shape.needles
@@ -49,7 +51,7 @@ func (s scope) needlesOn(table object, r *relation) []catalog.Needle {
 		switch text(term, "type") {
 		case "COMPARE_EQUAL":
 			of, values = term["left"], []any{term["right"]}
-			if _, ok := plainText(of); ok {
+			if _, ok := givenText(of, params); ok {
 				of, values = term["right"], []any{of}
 			}
 		case "COMPARE_IN":
@@ -60,7 +62,7 @@ func (s scope) needlesOn(table object, r *relation) []catalog.Needle {
 		column, ok := paths[dottedPath(of, alias)]
 		n := catalog.Needle{Column: column}
 		for _, v := range values {
-			t, isText := plainText(v)
+			t, isText := givenText(v, params)
 			ok = ok && isText
 			n.Values = append(n.Values, t)
 		}
@@ -69,6 +71,20 @@ func (s scope) needlesOn(table object, r *relation) []catalog.Needle {
 		}
 	}
 	return needles
+}
+
+// givenText is a text of the statement, or a parameter that is one.
+func givenText(v any, params []any) (string, bool) {
+	o, _ := v.(object)
+	if text(o, "class") != "PARAMETER" {
+		return plainText(v)
+	}
+	n, err := strconv.Atoi(text(o, "identifier"))
+	if err != nil || n < 1 || n > len(params) {
+		return "", false
+	}
+	t, ok := params[n-1].(string)
+	return t, ok
 }
 
 // dottedPath is the path of a column or member in lower case, without the

@@ -75,7 +75,11 @@ func (o *opening) read(s *dialect.Statement, outer place) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	found, err := inspect(tree, o.relations.find, o.relations.Names, s.Macros)
+	params := o.params
+	if len(o.within) > 0 {
+		params = nil // they are the statement's, not those of a view's text
+	}
+	found, err := inspect(tree, o.relations.find, o.relations.Names, s.Macros, params)
 	if err != nil {
 		return "", err
 	}
@@ -341,7 +345,7 @@ func (o *opening) create() error {
 		var err error
 		switch {
 		case v.table != nil:
-			shown := view{root: o.local.root, schema: v.table.Schema(), partition: v.table.Spec(), window: o.window}
+			shown := view{root: o.local.data, schema: v.table.Schema(), partition: v.table.Spec(), window: o.window}
 			err = o.connection.exec("CREATE TEMP VIEW " + quoteName(v.name) + " AS " + shown.sql(o.scans[v.name].files))
 		case v.list != nil:
 			err = o.createList(v)

@@ -16,6 +16,11 @@ type Options struct {
 	UnloadDir string
 	// ResultDir is the folder below which Query.Results are; "": queries have none.
 	ResultDir string
+	// CacheDir is where data files are copied to, and stay for later, of a
+	// catalog that is not in a local folder. Such a catalog needs it. CacheSize
+	// is how many bytes of them stay; 0: a default.
+	CacheDir  string
+	CacheSize int64
 	// Listings are tables whose rows somebody else has. A table or view of the
 	// warehouse with the same name comes first.
 	Listings []Listing

@@ -230,6 +230,8 @@ func TestPruningInQueries(t *testing.T) {
 		{"Tailpipe", "duckdb", "SELECT count(*) FROM aws_cloudtrail_log WHERE tp_date = '2025-06-02' AND aws_region = 'us-west-2'", nil, 1, 9},
 		{"Tailpipe, time", "duckdb", "SELECT count(*) FROM aws_cloudtrail_log WHERE event_time >= TIMESTAMP '2025-06-02' AND event_time < TIMESTAMP '2025-06-03'", nil, 3, 9},
 		{"needle", "", "SELECT count(*) FROM cloudtrail_logs WHERE eventid = '001b1ede-769d-435f-99f2-03748101ebdb'", nil, 1, 9},
+		{"needle, parameter", "", "SELECT count(*) FROM cloudtrail_logs WHERE eventid = ?", []any{"001b1ede-769d-435f-99f2-03748101ebdb"}, 1, 9},
+		{"needle, parameters", "duckdb", "SELECT count(*) FROM cloudtrail_logs WHERE $2 <> 'x' AND eventid IN ($1)", []any{"001b1ede-769d-435f-99f2-03748101ebdb", "y"}, 1, 9},
 		{"needle in a struct", "", "SELECT count(*) >= 0 FROM cloudtrail_logs c WHERE c.useridentity.arn IN ('arn:aws:iam::1:user/nobody')", nil, 1, 9}, // that file has no ARN, and so no filter
 		{"needle of Tailpipe", "duckdb", "SELECT count(*) FROM aws_cloudtrail_log WHERE event_id = '001b1ede-769d-435f-99f2-03748101ebdb'", nil, 1, 9},
 		{"needle of either place", "", "SELECT count(*) FROM cloudtrail_logs a JOIN cloudtrail_logs b ON a.eventid = '001b1ede-769d-435f-99f2-03748101ebdb' AND b.dt = '2025-06-02'", nil, 9, 9},

@@ -33,6 +33,7 @@ type running struct {
 	counts     engine.Stats
 	closed     bool
 	watcher    watcher
+	release    func() // the data files; nil when none are held
 }
 
 // start guards, prepares and runs the statement on the snapshot. prefix is what
@@ -49,6 +50,9 @@ func (r *running) start(l *local, known *relations, prefix string, params []any)
 		return err
 	}
 	if err := r.count(o); err != nil {
+		return err
+	}
+	if err := r.hold(o); err != nil {
 		return err
 	}
 	if err := o.begin(); err != nil {
@@ -245,4 +249,7 @@ func (r *running) free() {
 		r.prepared.close()
 	}
 	r.connection.close()
+	if r.release != nil {
+		r.release()
+	}
 }

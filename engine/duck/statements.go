@@ -250,7 +250,10 @@ func (l *local) showCreateTable(ctx context.Context, name string, known *relatio
 	if len(partition) > 0 {
 		ddl += "PARTITIONED BY (\n" + strings.Join(partition, ",\n") + ")\n"
 	}
-	location := "file://" + l.root + "/" + databaseName + "/" + name
+	location := l.root + "/" + databaseName + "/" + name
+	if l.cache == nil {
+		location = "file://" + location
+	}
 	a.add(ddl + "STORED AS PARQUET\nLOCATION '" + location + "/data'\nTBLPROPERTIES ('table_type'='ICEBERG', 'metadata_location'='" + rel.table.MetadataLocation() + "')")
 	return a, nil
 }

@@ -62,6 +62,9 @@ func (l *local) unloadResult(r *running, known *relations) (err error) {
 	if err := errors.Join(o.prepareTables(), r.count(o)); err != nil {
 		return err
 	}
+	if err := r.hold(o); err != nil {
+		return err
+	}
 	if err := errors.Join(o.begin(), o.create()); err != nil {
 		return err
 	}

@@ -38,7 +38,7 @@ func escapeGlob(name string) string {
 }
 
 // view is the SELECT that stands for a table: its columns under their lower-case
-// names, read from these files. root is the warehouse.
+// names, read from these files. root is the folder that has them.
 type view struct {
 	root      string
 	schema    *iceberg.Schema

@@ -59,7 +59,12 @@ type warehouse struct {
 
 func newWarehouse(t *testing.T) *warehouse {
 	t.Helper()
-	c, err := catalog.Create(t.Context(), filepath.Join(t.TempDir(), "ware[house] it's"), catalog.Options{})
+	return newWarehouseAt(t, filepath.Join(t.TempDir(), "ware[house] it's"), catalog.Options{})
+}
+
+func newWarehouseAt(t *testing.T, uri string, o catalog.Options) *warehouse {
+	t.Helper()
+	c, err := catalog.Create(t.Context(), uri, o)
 	if err != nil {
 		t.Fatal(err)
 	}
