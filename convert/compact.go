@@ -58,6 +58,7 @@ func (r *run) compact(ctx context.Context) error {
 		joinRecords[ledgerRow](ctx, &j, snapshot, LedgerTable),
 		joinRecords[rejectedRow](ctx, &j, snapshot, RejectedTable),
 		joinRecords[aggregatedRow](ctx, &j, snapshot, AggregatedTable),
+		joinOCSF(ctx, &j, snapshot),
 	); err != nil {
 		return j.abort(ctx, err)
 	}

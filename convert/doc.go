@@ -9,6 +9,9 @@
 //	commit  make data files and ledger rows visible, all at once
 //	compact join small files
 //
+// Parquet files of Security Lake take another way (ocsf.go): into a table of their
+// own, whose columns are theirs.
+//
 // What cannot be a row is a row of rejected_records. The formats of log objects
 // are in convert/cloudtrail, the rows of a partition in convert/rowset.
 package convert

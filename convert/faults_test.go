@@ -332,7 +332,7 @@ func TestSourceFaults(t *testing.T) {
 		for k := int64(1); ; k++ {
 			wh := warehouse(t)
 			var fault *storagetest.Fault
-			o := Options{Catalog: wh, Sources: []string{src}, Threads: 1, openSource: func(root string) (storage.Storage, error) {
+			o := Options{Catalog: wh, Sources: []string{src}, Threads: 1, OpenSource: func(_ context.Context, root string) (storage.Storage, error) {
 				s, err := storage.Open(root)
 				fault = storagetest.NewFault(s, storagetest.FaultOptions{Ops: storagetest.Reads, At: k, Stay: stay, Error: broken})
 				return fault, err
@@ -350,7 +350,7 @@ func TestSourceFaults(t *testing.T) {
 					t.Errorf("read %d (%s) fails: rejected %+v", k, fault.Failed(), r)
 				}
 			}
-			o.openSource = nil
+			o.OpenSource = nil
 			mustRun(t, o)
 			if d := gocmp.Diff(want, read(t, wh, true)); d != "" {
 				t.Fatalf("read %d (%s) fails, then:\n%s", k, fault.Failed(), d)

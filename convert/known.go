@@ -107,12 +107,17 @@ func (b *batch) newAggregated(ctx context.Context, rows []aggregatedRow) ([]aggr
 	return fresh, err
 }
 
-// newRejected leaves out the rejected records that are there already: those of
-// an object that is converted again because its ETag has changed.
+// newRejected leaves out the rejected records of an object that is converted
+// again because its ETag has changed.
 func (b *batch) newRejected(ctx context.Context, rows []rejectedRow) ([]rejectedRow, error) {
 	if !slices.ContainsFunc(rows, func(r rejectedRow) bool { return b.r.ledger.knows(r.Object) }) {
 		return rows, nil
 	}
+	return b.newRejections(ctx, rows)
+}
+
+// newRejections leaves out the rejected records that are there already.
+func (b *batch) newRejections(ctx context.Context, rows []rejectedRow) ([]rejectedRow, error) {
 	type key struct {
 		object              string
 		index, offset, size int64

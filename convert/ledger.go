@@ -2,6 +2,7 @@ package convert
 
 import (
 	"context"
+	"fmt"
 	"hash/maphash"
 	"io"
 	"slices"
@@ -11,36 +12,60 @@ import (
 	"github.com/trailql/trailql/catalog"
 )
 
-// ledger knows which objects have been converted, as they are now. It holds a
-// hash of path and ETag of each, 16 bytes, so that ten million objects fit.
-type ledger struct {
+// Ledger knows which objects have been converted, as they are now. It holds a
+// hash of path and ETag of each, 16 bytes, so that ten million objects fit. The
+// zero value is ready; one run at a time uses it, always on the same warehouse.
+type Ledger struct {
 	seed  maphash.Seed
-	known [][2]uint64 // sorted
+	known [][2]uint64     // sorted, each once
+	files map[string]bool // of source_files that known has
+
+	settled bool // nothing was without a verdict when it was last looked at
 }
 
-func openLedger(ctx context.Context, c *catalog.Catalog, s *catalog.Snapshot) (*ledger, error) {
-	l := &ledger{seed: maphash.MakeSeed()}
+// update reads the files of source_files that are new to l.
+func (l *Ledger) update(ctx context.Context, c *catalog.Catalog, s *catalog.Snapshot) error {
 	t, err := s.Table(LedgerTable)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	files, _, err := t.Plan(ctx, catalog.Predicate{})
 	if err != nil {
-		return nil, err
+		return err
 	}
+	if l.files == nil {
+		l.seed, l.files = maphash.MakeSeed(), map[string]bool{}
+	}
+	rows, changed := int64(0), false
+	now := map[string]bool{}
 	for _, f := range files {
-		if err := l.load(ctx, c, f); err != nil {
-			return nil, err
+		rows += f.Records
+		now[f.Path] = true
+		if l.files[f.Path] {
+			continue
 		}
+		if err := l.load(ctx, c, f); err != nil {
+			*l = Ledger{}
+			return err
+		}
+		changed = true
 	}
-	slices.SortFunc(l.known, compareHashes)
-	return l, nil
+	l.files = now
+	if changed {
+		slices.SortFunc(l.known, compareHashes)
+		l.known = slices.Compact(l.known) // a joined file has the rows of others
+	}
+	if int64(len(l.known)) > rows { // somebody has gone back to an older state
+		*l = Ledger{}
+		return l.update(ctx, c, s)
+	}
+	return nil
 }
 
 func compareHashes(a, b [2]uint64) int { return slices.Compare(a[:], b[:]) }
 
-// load reads two columns of one ledger file.
-func (l *ledger) load(ctx context.Context, c *catalog.Catalog, f catalog.DataFile) error {
+// load reads three columns of one ledger file.
+func (l *Ledger) load(ctx context.Context, c *catalog.Catalog, f catalog.DataFile) error {
 	in, err := c.Storage().Open(ctx, f.Path)
 	if err != nil {
 		return err
@@ -51,8 +76,8 @@ func (l *ledger) load(ctx context.Context, c *catalog.Catalog, f catalog.DataFil
 		return err
 	}
 	for _, g := range pf.RowGroups() {
-		var columns [2][]string
-		for i, name := range []string{"object", "etag"} {
+		var columns [3][]string
+		for i, name := range []string{"object", "etag", "kind"} {
 			leaf, ok := pf.Schema().Lookup(name)
 			if !ok {
 				continue
@@ -62,6 +87,9 @@ func (l *ledger) load(ctx context.Context, c *catalog.Catalog, f catalog.DataFil
 			}
 		}
 		for i := range columns[0] {
+			if columns[2][i] == missingKind {
+				continue
+			}
 			l.known = append(l.known, l.hash(columns[0][i], columns[1][i]))
 		}
 	}
@@ -98,8 +126,58 @@ func texts(chunk parquet.ColumnChunk) ([]string, error) {
 	}
 }
 
+// Missing counts the rows of source_files that stand for no object: see
+// docs/integrity.md. It reads little more than footers.
+func Missing(ctx context.Context, c *catalog.Catalog, t *catalog.Table) (n int64, err error) {
+	files, _, err := t.Plan(ctx, catalog.Predicate{})
+	if err != nil {
+		return 0, err
+	}
+	for _, f := range files {
+		if err := countMissing(ctx, c, f, &n); err != nil {
+			return 0, fmt.Errorf("read %s: %w", f.Path, err)
+		}
+	}
+	return n, nil
+}
+
+func countMissing(ctx context.Context, c *catalog.Catalog, f catalog.DataFile, n *int64) error {
+	in, err := c.Storage().Open(ctx, f.Path)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	pf, err := parquet.OpenFile(in, in.Size(), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	if err != nil {
+		return err
+	}
+	leaf, ok := pf.Schema().Lookup("kind")
+	if !ok {
+		return nil
+	}
+	for _, g := range pf.RowGroups() {
+		chunk := g.ColumnChunks()[leaf.ColumnIndex]
+		if known, ok := chunk.(*parquet.FileColumnChunk); ok {
+			low, high, ok := known.Bounds()
+			if ok && (string(low.ByteArray()) > missingKind || string(high.ByteArray()) < missingKind) {
+				continue
+			}
+		}
+		kinds, err := texts(chunk)
+		if err != nil {
+			return err
+		}
+		for _, kind := range kinds {
+			if kind == missingKind {
+				*n++
+			}
+		}
+	}
+	return nil
+}
+
 // hash is that of the path, then that of path and ETag.
-func (l *ledger) hash(path, etag string) (h [2]uint64) {
+func (l *Ledger) hash(path, etag string) (h [2]uint64) {
 	var m maphash.Hash
 	m.SetSeed(l.seed)
 	m.WriteString(path)
@@ -111,16 +189,16 @@ func (l *ledger) hash(path, etag string) (h [2]uint64) {
 }
 
 // has says whether this version of the object has been converted.
-func (l *ledger) has(o *object) bool {
+func (l *Ledger) has(o *object) bool {
 	if len(l.known) == 0 {
 		return false
 	}
-	_, ok := slices.BinarySearchFunc(l.known, l.hash(o.path, o.ETag), compareHashes)
+	_, ok := slices.BinarySearchFunc(l.known, l.hash(o.path, o.etag), compareHashes)
 	return ok
 }
 
 // knows says whether some version of the object may have been converted.
-func (l *ledger) knows(path string) bool {
+func (l *Ledger) knows(path string) bool {
 	if len(l.known) == 0 {
 		return false
 	}

@@ -31,7 +31,7 @@ func tasks(objects []object, most int) [][]object {
 	var out [][]object
 	from, size := 0, int64(0)
 	for i := range objects {
-		size += objects[i].Size
+		size += objects[i].size
 		if size >= taskBytes || i+1-from >= most || i+1 == len(objects) {
 			out = append(out, objects[from:i+1])
 			from, size = i+1, 0
@@ -53,8 +53,13 @@ func (r *run) convert(ctx context.Context, objects []object) error {
 			return err
 		}
 		workers[i] = &worker{r: r, w: writers[i], dec: cloudtrail.NewDecoder(), hash: sha256.New(), buf: make([]byte, headSize)}
+		if r.o.Verify {
+			workers[i].dec.HashContent()
+		}
 	}
 	work := tasks(objects, r.o.taskObjects)
+	fetched := readAhead(ctx, work, r.o.Memory)
+	defer fetched.close()
 	var next atomic.Int64
 	for int(next.Load()) < len(work) {
 		r.setPhase("read")
@@ -65,12 +70,12 @@ func (r *run) convert(ctx context.Context, objects []object) error {
 		err = parallel(ctx, len(workers), func(ctx context.Context, i int) error {
 			w := workers[i]
 			w.b = b
-			for ctx.Err() == nil && !b.full() {
+			for ctx.Err() == nil && !b.full() && !r.stopped() {
 				k := int(next.Add(1)) - 1
 				if k >= len(work) {
 					break
 				}
-				if err := w.task(ctx, work[k]); err != nil {
+				if err := w.task(ctx, fetched, k, work[k]); err != nil {
 					return err
 				}
 			}
@@ -83,6 +88,9 @@ func (r *run) convert(ctx context.Context, objects []object) error {
 		}
 		if err != nil {
 			return errors.Join(err, r.o.Catalog.Abort(context.WithoutCancel(ctx), b.id))
+		}
+		if r.stopped() && r.n.done.Load() < r.n.total.Load() {
+			return ErrStopped
 		}
 	}
 	return nil
@@ -140,12 +148,20 @@ type worker struct {
 	matters bool                      // what cannot be a row is a loss
 }
 
-func (w *worker) task(ctx context.Context, objects []object) error {
+func (w *worker) task(ctx context.Context, fetched *ahead, task int, objects []object) error {
 	for i := range objects {
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || w.r.stopped() {
 			return ctx.Err()
 		}
-		if err := w.object(ctx, &objects[i]); err != nil {
+		in, release, err := fetched.open(ctx, place{task, i}, &objects[i])
+		if err == nil {
+			err = w.object(ctx, &objects[i], in)
+		} else if !stops(ctx, err) {
+			w.unreadable(objects[i].path, err)
+			err = nil
+		}
+		release()
+		if err != nil {
 			return err
 		}
 		if err := w.b.relieve(ctx, w.w); err != nil {
@@ -157,20 +173,16 @@ func (w *worker) task(ctx context.Context, objects []object) error {
 
 // object converts one object. An error stops the run; faults of the object do
 // not.
-func (w *worker) object(ctx context.Context, o *object) error {
+func (w *worker) object(ctx context.Context, o *object, in storage.Reader) error {
 	path := o.path
-	in, err := o.store.Open(ctx, o.Name)
-	if err != nil {
-		w.unreadable(path, err)
-		return ctx.Err()
-	}
 	defer in.Close()
 	w.path = append(w.path[:0], path...)
+	key := o.key()
 	w.row = ledgerRow{
-		Object: path, Size: o.Size, ETag: o.ETag, Kind: "log",
-		Account: o.key.Account, Region: o.key.Region, Category: string(o.key.Category), Delivered: o.key.Delivered,
+		Object: path, Size: o.size, ETag: o.etag, Kind: "log",
+		Account: key.Account, Region: key.Region, Category: string(key.Category), Delivered: key.Delivered,
 	}
-	w.base, w.matters = 0, isLog(o.key)
+	w.base, w.matters = 0, isLog(key)
 	w.held, w.many = w.held[:0], false
 	w.bad, w.badSize = w.bad[:0], 0
 	w.hash.Reset()
@@ -190,7 +202,7 @@ func (w *worker) object(ctx context.Context, o *object) error {
 	}
 	w.row.JSONBytes = content.Bytes
 	w.r.n.done.Add(1)
-	w.r.n.bytes.Add(o.Size)
+	w.r.n.bytes.Add(o.size)
 	w.r.n.json.Add(content.Bytes)
 	return w.b.converted(ctx, w.row, w.bad)
 }
@@ -231,6 +243,9 @@ func (w *worker) read(ctx context.Context, in storage.Reader) (content cloudtrai
 			w.hash.Reset()
 			hashed.r = io.NewSectionReader(in, 0, in.Size())
 			content, err = w.decode(ctx, hashed)
+		}
+		if sum, ok := w.dec.ContentSHA256(); ok && err == nil {
+			w.row.Content = hex.EncodeToString(sum[:])
 		}
 	}
 	if err != nil {
@@ -489,7 +504,7 @@ func (w *worker) judge(ctx context.Context, o *object, in storage.Reader, c clou
 		w.row.Kind = "digest"
 		w.r.n.digests.Add(1)
 		return nil
-	case nothing && alien && !isLog(o.key):
+	case nothing && alien && !isLog(o.key()):
 		w.row.Kind = "foreign"
 		w.r.n.foreign.Add(1)
 		return nil

@@ -26,7 +26,7 @@ type ledgerRow struct {
 	Size      int64     `parquet:"size,id(2)"`    // stored bytes
 	ETag      string    `parquet:"etag,id(3)"`    // what tells that it has changed
 	SHA256    string    `parquet:"sha256,id(4)"`  // of the stored bytes, hex
-	Kind      string    `parquet:"kind,id(5)"`    // log, digest, foreign
+	Kind      string    `parquet:"kind,id(5)"`    // log, digest, foreign, ocsf; missing: see missingKind
 	Account   string    `parquet:"account,id(6)"` // these four as the object's key
 	Region    string    `parquet:"region,id(7)"`  // says, or empty
 	Category  string    `parquet:"category,id(8)"`
@@ -38,6 +38,28 @@ type ledgerRow struct {
 	Last      time.Time `parquet:"lasteventtime,optional,timestamp(microsecond:utc),id(14)"`
 	Converted time.Time `parquet:"convertedat,timestamp(microsecond:utc),id(15)"`
 	Batch     string    `parquet:"batch,id(16)"`
+
+	// With Options.Verify: what CloudTrail's digests say of the object.
+	Content  string    `parquet:"contentsha256,optional,id(17)"` // of the uncompressed bytes, hex; null if not hashed
+	Verdict  string    `parquet:"verdict,optional,id(18)"`       // valid, invalid, unproven, not_covered
+	Reason   string    `parquet:"verdictreason,optional,id(19)"` // why it is not valid
+	Digest   string    `parquet:"digest,optional,id(20)"`        // that names a log file: path or URI
+	Verified time.Time `parquet:"verifiedat,optional,timestamp(microsecond:utc),id(21)"`
+}
+
+// missingKind is the kind of rows that stand for no object: a digest names a log
+// file, or an earlier digest, that has not been converted. The verdict is invalid
+// where it is not there, and unproven where it could not be converted yet.
+const missingKind = "missing"
+
+// nullEmpty makes empty texts null in the file: a text that was read from one is
+// not nil even if it is empty, which the writer would take for a value.
+func (r *ledgerRow) nullEmpty() {
+	for _, text := range []*string{&r.Content, &r.Verdict, &r.Reason, &r.Digest} {
+		if *text == "" {
+			*text = ""
+		}
+	}
 }
 
 // rejectedRow is a row of rejected_records: a part of an object that is no row.
@@ -105,6 +127,11 @@ func writeRecords[T any](ctx context.Context, c *catalog.Catalog, batch, table s
 	path, out, err := c.NewFile(ctx, batch, table)
 	if err != nil {
 		return catalog.DataFile{}, fmt.Errorf("write %s: %w", table, err)
+	}
+	if ledger, ok := any(rows).([]ledgerRow); ok {
+		for i := range ledger {
+			ledger[i].nullEmpty()
+		}
 	}
 	counted := &countingWriter{w: out}
 	w := parquet.NewGenericWriter[T](counted, parquet.Compression(&zstd.Codec{Level: zstd.SpeedFastest}), parquet.CreatedBy("trailql", "", ""))

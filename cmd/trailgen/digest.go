@@ -14,8 +14,8 @@ import (
 )
 
 // digest is CloudTrail's hourly list of the log files that it delivered for an
-// account and region. The ones made here start a chain: they name no
-// predecessor, and nobody signed them.
+// account and region. Those of writeDigests start a chain: they name no
+// predecessor, and nobody signed them. See writeChains for others.
 type digest struct {
 	AccountID             string       `json:"awsAccountId"`
 	StartTime             string       `json:"digestStartTime"`
@@ -24,8 +24,8 @@ type digest struct {
 	Object                string       `json:"digestS3Object"`
 	PublicKeyFingerprint  string       `json:"digestPublicKeyFingerprint"`
 	SignatureAlgorithm    string       `json:"digestSignatureAlgorithm"`
-	NewestEventTime       string       `json:"newestEventTime"`
-	OldestEventTime       string       `json:"oldestEventTime"`
+	NewestEventTime       *string      `json:"newestEventTime"`
+	OldestEventTime       *string      `json:"oldestEventTime"`
 	PreviousBucket        *string      `json:"previousDigestS3Bucket"`
 	PreviousObject        *string      `json:"previousDigestS3Object"`
 	PreviousHash          *string      `json:"previousDigestHashValue"`
@@ -75,6 +75,12 @@ func writeDigests(o options, w *world, dir string, objects []object, results []w
 }
 
 func (m *maker) writeDigest(o options, dir string, h hour, which []int, objects []object, results []written) error {
+	_, err := m.saveDigest(o, dir, m.newDigest(o, h, which, objects, results))
+	return err
+}
+
+// newDigest makes a digest that starts a chain.
+func (m *maker) newDigest(o options, h hour, which []int, objects []object, results []written) *digest {
 	const trail, bucket, home = "organisation-trail", "example-trail-archive", globalRegion
 	account, region := m.world.accounts[h.account], m.world.regions[h.region]
 	// Digests end a little after the hour, at a second of their own.
@@ -83,11 +89,11 @@ func (m *maker) writeDigest(o options, dir string, h hour, which []int, objects 
 	if o.Org != "" {
 		org = o.Org + "/"
 	}
-	doc := digest{
+	doc := &digest{
 		AccountID: account.id, StartTime: h.from.Format(time.RFC3339), EndTime: end.Format(time.RFC3339), Bucket: bucket,
 		Object: fmt.Sprintf("AWSLogs/%s%s/CloudTrail-Digest/%s/%s/%s_CloudTrail-Digest_%s_%s_%s_%s.json.gz",
 			org, account.id, region, end.Format("2006/01/02"), account.id, region, trail, home, end.Format("20060102T150405Z")),
-		PublicKeyFingerprint: string(newDice(o.Seed, 3).hex(nil, 32)), SignatureAlgorithm: "SHA256withRSA",
+		PublicKeyFingerprint: string(newDice(o.Seed, 3).hex(nil, 32)), SignatureAlgorithm: "SHA256withRSA", LogFiles: []digestFile{},
 	}
 	var all span64
 	for _, i := range which {
@@ -99,21 +105,29 @@ func (m *maker) writeDigest(o options, dir string, h hour, which []int, objects 
 			NewestEventTime: r.times.newest.Format(time.RFC3339), OldestEventTime: r.times.oldest.Format(time.RFC3339),
 		})
 	}
-	doc.NewestEventTime, doc.OldestEventTime = all.newest.Format(time.RFC3339), all.oldest.Format(time.RFC3339)
+	if len(which) > 0 {
+		newest, oldest := all.newest.Format(time.RFC3339), all.oldest.Format(time.RFC3339)
+		doc.NewestEventTime, doc.OldestEventTime = &newest, &oldest
+	}
+	return doc
+}
+
+// saveDigest writes a digest and returns its text.
+func (m *maker) saveDigest(o options, dir string, doc *digest) ([]byte, error) {
 	text, err := json.Marshal(doc)
 	if err != nil {
-		return fmt.Errorf("encode digest: %w", err)
+		return nil, fmt.Errorf("encode digest: %w", err)
 	}
 	var packed bytes.Buffer
 	zip, err := gzip.NewWriterLevel(&packed, o.Level)
 	if err != nil {
-		return fmt.Errorf("open gzip: %w", err)
+		return nil, fmt.Errorf("open gzip: %w", err)
 	}
 	if _, err := zip.Write(text); err != nil {
-		return fmt.Errorf("compress digest: %w", err)
+		return nil, fmt.Errorf("compress digest: %w", err)
 	}
 	if err := zip.Close(); err != nil {
-		return fmt.Errorf("compress digest: %w", err)
+		return nil, fmt.Errorf("compress digest: %w", err)
 	}
-	return m.save(filepath.Join(dir, filepath.FromSlash(doc.Object)), packed.Bytes())
+	return text, m.save(filepath.Join(dir, filepath.FromSlash(doc.Object)), packed.Bytes())
 }

@@ -74,7 +74,11 @@ func generate(ctx context.Context, o options) (totals, error) {
 			sum.Duplicates += r.records
 		}
 	}
-	if err := writeDigests(o, w, partial, objects, results); err != nil {
+	writeEvidence := writeDigests
+	if o.Signed {
+		writeEvidence = writeChains
+	}
+	if err := writeEvidence(o, w, partial, objects, results); err != nil {
 		return totals{}, err
 	}
 	if err := os.Rename(partial, o.Dir); err != nil {
@@ -138,7 +142,7 @@ func writeSome(ctx context.Context, o options, w *world, dir string, objects []o
 			return fmt.Errorf("compress object: %w", err)
 		}
 		r.json, r.stored = int64(len(text)), int64(m.packed.Len())
-		if o.Digests > 0 {
+		if o.Digests > 0 || o.Signed {
 			r.fingerprint = sha256.Sum256(text)
 		}
 		if err := m.save(filepath.Join(dir, filepath.FromSlash(x.key(w))), m.packed.Bytes()); err != nil {

@@ -45,6 +45,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) int {
 	flags.IntVar(&o.Users, "users", 24, "people in each account")
 	flags.Float64Var(&o.Duplicates, "duplicates", 0, "about so many `percent` of the records are delivered twice")
 	flags.IntVar(&o.Digests, "digests", 1, "digest files, each for one hour of an account and region")
+	flags.BoolVar(&o.Signed, "signed", false, "instead of -digests: a signed digest for each hour of each account and region, and the key in "+publicKeysFile)
 	flags.StringVar(&o.Shape, "shape", shapeRealistic, "file sizes: realistic (heavy tail) or tiny (about the mean)")
 	flags.StringVar(&o.Org, "org", "", "organisation `id` (o-…) for the keys of an organisation trail")
 	flags.IntVar(&o.Level, "level", 6, "gzip level, 1 to 9")

@@ -28,6 +28,7 @@ type options struct {
 	Users      int
 	Duplicates float64 // percent of the records
 	Digests    int
+	Signed     bool // instead: a signed digest for each hour
 	Shape      string
 	Org        string
 	Level      int

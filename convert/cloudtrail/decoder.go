@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 )
 
 const (
@@ -72,7 +73,8 @@ type Decoder struct {
 	offset int64
 	eof    bool
 
-	stack   []byte // open containers, '{' or '['
+	stack   []byte // open containers: '{', '[' or openRows
+	rows    rowTable
 	large   large
 	queue   []embedded
 	inner   *parser // for texts that are not in the window
@@ -118,7 +120,7 @@ func (d *Decoder) Reset(r io.Reader) {
 	d.start, d.p.end, d.offset, d.eof = 0, 0, 0, false
 	clear(d.p.text[:padding])
 	d.stack, d.queue = d.stack[:0], d.queue[:0]
-	d.large = large{}
+	d.large, d.rows = large{}, rowTable{}
 	d.content = Content{}
 	d.index = 0
 	d.closing = false
@@ -160,6 +162,12 @@ func (d *Decoder) Next() (*Record, error) {
 			d.queue = d.queue[1:]
 			return d.embedded(q)
 		}
+		if d.rows.csv {
+			if rec, err, ok := d.csvRow(); ok {
+				return rec, err
+			}
+			continue
+		}
 		if d.zone > 0 {
 			d.salvage()
 		}
@@ -180,6 +188,14 @@ func (d *Decoder) Next() (*Record, error) {
 			if len(d.stack) >= maxDepth {
 				return nil, d.stray()
 			}
+			if n := len(d.stack); n > 0 && d.stack[n-1] == openRows {
+				if err, ok := d.row(); ok {
+					if err != nil {
+						return nil, err
+					}
+					continue
+				}
+			}
 			d.open('[')
 			d.start++
 		case ']':
@@ -194,12 +210,21 @@ func (d *Decoder) Next() (*Record, error) {
 			}
 		default:
 			if len(d.stack) > 0 {
-				return nil, d.element()
+				if err := d.element(); err != nil {
+					return nil, err
+				}
+				continue
 			}
 			if d.byteOrderMark() || d.timestampPrefix() {
 				continue
 			}
 			if d.index == 0 && d.content.Envelopes == 0 {
+				if err, ok := d.openText(); ok {
+					if err != nil {
+						return nil, err
+					}
+					continue
+				}
 				d.content.Foreign = 1
 				return nil, io.EOF
 			}
@@ -406,7 +431,8 @@ func (d *Decoder) decoded(raw []byte) *Record {
 	return &d.rec
 }
 
-// element handles a member of a list that is neither object nor list.
+// element handles a member of a list that is neither object nor list: nil for a
+// text with records in it.
 func (d *Decoder) element() error {
 	p := d.p
 	for {
@@ -427,12 +453,15 @@ func (d *Decoder) element() error {
 		}
 		from := d.start
 		d.start = end
+		if c := p.text[from]; c == '"' && d.enqueueText(p.text[from:end], d.offset+int64(from)) {
+			return nil
+		}
 		return d.reject(from, end, errNotRecord)
 	}
 }
 
 // lists are the members under which containers hold their records.
-var lists = []string{"Records", "Events", "logEvents", "test_events"}
+var lists = append([]string{"Records", "Events", "logEvents", "events", "test_events"}, rowLists...)
 
 // opensList says whether the object at d.start begins with a list of records,
 // so that it can be read without holding the whole of it.
@@ -500,7 +529,12 @@ func (d *Decoder) envelope(c byte) error {
 		switch {
 		case named && p.text[end] == '[':
 			d.large.list = d.large.open
-			d.open('[')
+			if slices.Contains(rowLists, string(name)) {
+				d.open(openRows)
+				d.rows.lake = string(name) == rowLists[0]
+			} else {
+				d.open('[')
+			}
 			d.start++
 			return nil
 		case string(name) == lists[0] && p.text[end] != 'n':

@@ -47,6 +47,28 @@ func quoted(text string) string {
 	return string(b)
 }
 
+// lakeCSV is a saved result of CloudTrail Lake: every value in quotes.
+func lakeCSV(records ...string) string {
+	text := `"eventName","eventJson","eventTime"` + "\n"
+	for _, r := range records {
+		text += `"GetObject",` + csvField(r) + `,"2023-07-10 12:00:00.000"` + "\n"
+	}
+	return text
+}
+
+func csvField(text string) string { return `"` + strings.ReplaceAll(text, `"`, `""`) + `"` }
+
+// subscription is what CloudWatch Logs sends to a subscriber.
+func subscription(records ...string) string {
+	var events []string
+	for i, r := range records {
+		events = append(events, fmt.Sprintf(`{"id":"%d","timestamp":1,"message":%s}`, i, quoted(r)))
+	}
+	return `{"messageType":"DATA_MESSAGE","owner":"1","logGroup":"g","logStream":"s","subscriptionFilters":["f"],"logEvents":[` + strings.Join(events, ",") + `]}`
+}
+
+const controlText = `{"messageType":"CONTROL_MESSAGE","owner":"CloudwatchLogs","logGroup":"","logStream":"","subscriptionFilters":[],"logEvents":[{"id":"","timestamp":1,"message":"CWL CONTROL MESSAGE: Checking health of destination Firehose."}]}`
+
 // result is what Next gave once, in a form to compare.
 type result struct {
 	ID     string // of a record
@@ -173,6 +195,37 @@ var forms = []form{
 	{name: "Elastic", text: `{"event":{"kind":"event"},"aws":{"cloudtrail":` + rec("a") + `}}`, want: "a", embedded: true, content: envelopes(1)},
 	{name: "text in text", text: `{"Message":` + quoted(`{"detail":`+rec("a")+`}`) + `}`, want: "a", embedded: true, content: envelopes(1)},
 	{name: "log file in a text", text: `{"message":` + quoted(`{"Records":[`+rec("a")+`,`+rec("b")+`]}`) + `}`, want: "a b", embedded: true, content: envelopes(1)},
+
+	{name: "LookupEvents, pages joined", text: indent(`{"Events":[{"EventId":"a","CloudTrailEvent":`+quoted(rec("a"))+`}],"NextToken":"t"}`) + "\n" + indent(`{"Events":[{"EventId":"b","CloudTrailEvent":`+quoted(rec("b"))+`}]}`), want: "a b", embedded: true, content: envelopes(6)},
+	{name: "LookupEvents, no events", text: `{"Events":[]}`, content: Content{Envelopes: 2}},
+	{name: "LookupEvents, only the records", text: indent(`[` + quoted(rec("a")) + `,` + quoted(rec("b")) + `]`), want: "a b", embedded: true, content: envelopes(1)},
+	{name: "LookupEvents, only the records, nested", text: `[[` + quoted(rec("a")) + `],[` + quoted(rec("b")) + `]]`, want: "a b", embedded: true, content: envelopes(3)},
+	{name: "LookupEvents, only the records, as text", text: rec("a") + "\t" + rec("b") + "\n", want: "a b", content: envelopes(0)},
+	{name: "LookupEvents, as text", text: "EVENTS\tAKIA\t" + rec("a") + "\ta\tGetObject\n", want: "<output of the AWS CLI that is not JSON: save it with --output json>", content: Content{Envelopes: 1, Relevant: true}},
+	{name: "LookupEvents, as YAML", text: "Events:\n- CloudTrailEvent: '" + rec("a") + "'\n", want: "<output of the AWS CLI that is not JSON: save it with --output json>", content: Content{Envelopes: 1, Relevant: true}},
+	{name: "list of texts", text: `["a","{\"b\":1}"]`, want: "<not a CloudTrail record> <not a CloudTrail record>", content: Content{Envelopes: 1}},
+	{name: "record in a list of texts, broken", text: `[` + quoted(rec("a")[:60]) + `]`, want: "<object ends early>", embedded: true, content: envelopes(1)},
+	{name: "Event history, JSON download", text: `{"Records":[` + rec("a") + `]}`, want: "a", content: envelopes(2)},
+	{name: "Event history, CSV download", text: "Event name,Event time,User name,Event source,Resource type,Resource name,AWS access key\nGetObject,2023-07-10,x,s3.amazonaws.com,,,\n", want: "<CSV without a column eventjson: its columns do not hold whole records>", content: Content{Envelopes: 1, Relevant: true}},
+	{name: "Lake result", text: lakeCSV(rec("a"), rec("b")), want: "a b", embedded: true, content: envelopes(1)},
+	{name: "Lake result, gzip", text: gz(lakeCSV(rec("a"), rec("b"))), want: "a b", embedded: true, content: envelopes(1)},
+	{name: "Lake result, CRLF, byte order mark, no end", text: "\xef\xbb\xbf" + strings.TrimSpace(strings.ReplaceAll(lakeCSV(rec("a"), rec("b")), "\n", "\r\n")), want: "a b", embedded: true, content: envelopes(1)},
+	{name: "Lake result, lines in values", text: lakeCSV(indent(rec("a")), rec("b")), want: "a b", embedded: true, content: envelopes(1)},
+	{name: "Lake result, only the records", text: "eventJson\n" + csvField(rec("a")) + "\n\n" + csvField(rec("b")) + "\n", want: "a b", embedded: true, content: envelopes(1)},
+	{name: "Lake result, a row without", text: lakeCSV(rec("a"), "", rec("b")), want: "a <row without a whole record: select eventjson> b", embedded: true, content: envelopes(1)},
+	{name: "Lake result, cut", text: lakeCSV(rec("a"), rec("b"))[:len(lakeCSV(rec("a"), rec("b")))-30], want: "a <object ends early>", embedded: true, content: envelopes(1)},
+	{name: "Lake result, empty", text: lakeCSV(), content: Content{Envelopes: 1, Relevant: true}},
+	{name: "Lake result, typed columns", text: "\"eventName\",\"eventTime\",\"userIdentity\",\"requestParameters\"\n\"GetObject\",\"2023-07-10 12:00:00.000\",\"{type=Root}\",\"{a=1}\"\n", want: "<CSV without a column eventjson: its columns do not hold whole records>", content: Content{Envelopes: 1, Relevant: true}},
+	{name: "Lake get-query-results", text: indent(`{"QueryStatus":"FINISHED","QueryStatistics":{"ResultsCount":2},"QueryResultRows":[[{"eventname":"GetObject"},{"eventjson":` + quoted(rec("a")) + `}],[{"eventJson":` + quoted(rec("b")) + `}]],"NextToken":"t"}`), want: "a b", embedded: true, content: envelopes(4)},
+	{name: "Lake get-query-results, typed columns", text: `{"QueryStatus":"FINISHED","QueryResultRows":[[{"eventname":"GetObject"},{"eventtime":"2023-07-10 12:00:00.000"}]]}`, want: "<row without a whole record: select eventjson>", raws: []string{`[{"eventname":"GetObject"},{"eventtime":"2023-07-10 12:00:00.000"}]`}, content: envelopes(3)},
+	{name: "Lake signature file", text: `{"version":"1.0","region":"us-east-1","files":[{"fileHashValue":"h","fileName":"result_1.csv.gz"}],"hashAlgorithm":"SHA-256","publicKeyFingerprint":"f"}`, want: "<not a CloudTrail record>"},
+	{name: "CloudWatch Logs through Firehose", text: gz(subscription(rec("a")), controlText, subscription(rec("b"), rec("c"))), want: "a b c", embedded: true, content: envelopes(10)},
+	{name: "CloudWatch Logs through Firehose, compressed again", text: gz(gz(subscription(rec("a"))) + gz(subscription(rec("b")))), want: "a b", embedded: true, content: envelopes(6)},
+	{name: "CloudWatch Logs filter-log-events", text: indent(`{"events":[{"logStreamName":"s","timestamp":1,"message":` + quoted(rec("a")) + `,"eventId":"1"}],"searchedLogStreams":[]}`), want: "a", embedded: true, content: envelopes(3)},
+	{name: "CloudWatch Logs Insights query", text: indent(`{"results":[[{"field":"@timestamp","value":"2023-07-10 12:00:00.000"},{"field":"@message","value":` + quoted(rec("a")) + `},{"field":"@ptr","value":"p"}]],"statistics":{"recordsMatched":1.0},"status":"Complete"}`), want: "a", embedded: true, content: envelopes(3)},
+	{name: "CloudWatch Logs test object", text: "Permission Check Successful", content: Content{Foreign: 1}},
+	{name: "foreign rows", text: `{"results":[[1,2],[{"a":"b"}]]}`, want: "<not a CloudTrail record> <not a CloudTrail record>", content: Content{Envelopes: 4}},
+	{name: "foreign CSV", text: "id,name\n1,x\n", content: Content{Foreign: 1}},
 
 	{name: "Insight", text: `{"Records":[{"eventVersion":"1.07","eventTime":"2019-10-17T10:05:00Z","awsRegion":"us-east-1","eventID":"i","eventType":"AwsCloudTrailInsight","recipientAccountId":"1","sharedEventID":"s","insightDetails":{"state":"Start","insightContext":{"statistics":{"baseline":{"average":0.0020833333}}}},"eventCategory":"Insight"}]}`, want: "i", content: envelopes(2)},
 	{name: "aggregated events", text: `{"Records":[{"eventVersion":"1.0","accountId":"1","eventId":"g","eventCategory":"Aggregated","eventType":"AwsAggregatedEvent","awsRegion":"us-east-1","eventSource":"s3.amazonaws.com","timeWindow":{"windowStart":"2025-11-01T00:00:00Z","windowEnd":"2025-11-01T00:05:00Z","windowSize":"PT5M"},"summary":{}}]}`, want: "", content: envelopes(2)},
@@ -403,6 +456,11 @@ func TestStorageError(t *testing.T) {
 		"scalars":      `[` + rec("a") + `,"text",12]`,
 		"array, stray": `[` + rec("a") + `, oops ]`,
 		"wrong list":   `{"Records":{"a":1}}`,
+		"CSV":          lakeCSV(rec("a"), "", rec("b")),
+		"other CSV":    "eventname,eventtime,eventid\n1,2,3\n",
+		"CLI text":     "EVENTS\t" + rec("a"),
+		"rows":         `{"QueryResultRows":[[{"a":"b"},{"eventjson":` + quoted(rec("a")) + `}],[{"a":"b"}]]}`,
+		"texts":        `[` + quoted(rec("a")) + `,"x"]`,
 	}
 	for name, text := range texts {
 		t.Run(name, func(t *testing.T) {

@@ -220,3 +220,17 @@ func (k Key) MayHold(from, to time.Time) bool {
 	oldest, newest := first.Add(-lateDelivery), last.Add(earlyDelivery)
 	return (from.IsZero() || !newest.Before(from)) && (to.IsZero() || oldest.Before(to))
 }
+
+// DeliveryDays are the first and the last day of delivery, UTC, whose folders
+// can hold events of [from, to) in the sense of [Key.MayHold]; where a bound is
+// zero, so is its day.
+func DeliveryDays(from, to time.Time) (first, last time.Time) {
+	const day = 24 * time.Hour
+	if !from.IsZero() {
+		first = from.UTC().Add(-earlyDelivery - day).Truncate(day)
+	}
+	if !to.IsZero() {
+		last = to.UTC().Add(lateDelivery).Truncate(day)
+	}
+	return first, last
+}

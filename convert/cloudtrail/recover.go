@@ -86,7 +86,7 @@ func (d *Decoder) stray() error {
 		if c := d.p.text[d.start]; c != ']' && c != '}' {
 			cause = ErrTruncated // if it is so to the end
 		}
-		if inList = d.stack[n-1] == '['; !inList {
+		if inList = d.stack[n-1] != '{'; !inList {
 			// The container itself is broken: its records may go on.
 			d.stack = d.stack[:n-1]
 		}

@@ -21,6 +21,7 @@ type source struct {
 	r      io.Reader
 	err    error // why the text ended, nil for its proper end
 	broken bool  // err is a fault of the object, not of its storage
+	member *hashedMember
 }
 
 type layer struct {
@@ -47,6 +48,9 @@ func (s *source) reset(r io.Reader) {
 	s.raw = rawReader{r: r}
 	s.err, s.broken = nil, false
 	s.r = &s.raw
+	if s.member != nil {
+		s.member.reset(nil, nil)
+	}
 	for i := range s.layers {
 		l := &s.layers[i]
 		if l.in == nil {
@@ -60,6 +64,10 @@ func (s *source) reset(r io.Reader) {
 			return
 		}
 		if len(magic) < 3 || magic[0] != 0x1f || magic[1] != 0x8b || magic[2] != 8 {
+			if i == 0 && s.member != nil {
+				s.member.reset(s.r, nil)
+				s.r = s.member
+			}
 			return
 		}
 		if l.gz == nil {
@@ -75,6 +83,10 @@ func (s *source) reset(r io.Reader) {
 			return
 		}
 		s.r = l.gz
+		if i == 0 && s.member != nil {
+			s.member.reset(l.in, l.gz)
+			s.r = s.member
+		}
 	}
 }
 

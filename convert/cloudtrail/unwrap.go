@@ -24,8 +24,8 @@ var (
 	// Elastic (aws.cloudtrail).
 	holders = map[string]bool{`"detail"`: true, `"event"`: true, `"data"`: true, `"jsonPayload"`: true, `"aws"`: true, `"cloudtrail"`: true}
 	// texts have it as a JSON text in a string: LookupEvents, CloudWatch Logs,
-	// Splunk, SNS.
-	texts = map[string]bool{`"CloudTrailEvent"`: true, `"message"`: true, `"@message"`: true, `"_raw"`: true, `"Message"`: true}
+	// Splunk, SNS, CloudTrail Lake.
+	texts = map[string]bool{`"CloudTrailEvent"`: true, `"message"`: true, `"@message"`: true, `"_raw"`: true, `"Message"`: true, `"eventJson"`: true, `"eventjson"`: true}
 )
 
 // unwrap queues the records inside an object.
@@ -39,7 +39,7 @@ func (d *Decoder) unwrap(raw []byte, at int64, wraps int) verdict {
 		case v[0] == '[' && isList(key[1:len(key)-1]):
 			result = wrapped
 			eachElement(v[1:len(v)-1], func(e []byte) {
-				if !d.enqueue(e, at, wraps) {
+				if !d.enqueue(e, at, wraps) && !d.enqueueRow(e, at, wraps) {
 					d.queue = append(d.queue, embedded{text: pad(e), end: len(e), err: errNotRecord, at: at})
 				}
 			})
