@@ -10,10 +10,13 @@ PYTHON   ?= python3
 ICEBERG  := 'pyiceberg[pyarrow]==0.12.0' pyarrow==26.0.1
 VERSION  ?= devel
 
-.PHONY: help build demo quick test race pyiceberg lint fuzz bench golden ci clean
+S3SERVER := github.com/versity/versitygw/cmd/versitygw@v1.8.0
+S3PORT   ?= 7070
+
+.PHONY: help build demo demo-s3 quick test race pyiceberg lint fuzz bench golden ci clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## bin/trailql
 	go build -tags $(TAGS) -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/trailql ./cmd/trailql
@@ -28,6 +31,29 @@ demo: build ## convert the sample archive and query it
 	bin/trailql query --warehouse $(DEMO) --format vertical --max-rows 1 \
 	  "SELECT * WHERE eventsource='s3.amazonaws.com'"
 	bin/trailql status --warehouse $(DEMO)
+
+demo-s3: build bin/versitygw ## the same with an S3 server of its own: archive and warehouse in buckets
+	rm -rf $(DEMO)
+	mkdir -p $(DEMO)/buckets/demo-trail $(DEMO)/buckets/demo-lake
+	@set -e; unset AWS_PROFILE AWS_SESSION_TOKEN; \
+	export AWS_ACCESS_KEY_ID=demo AWS_SECRET_ACCESS_KEY=demodemo AWS_REGION=us-east-1 AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null; \
+	export AWS_ENDPOINT_URL_S3=http://127.0.0.1:$(S3PORT) XDG_CACHE_HOME=$(CURDIR)/$(DEMO)/cache; \
+	bin/versitygw --port 127.0.0.1:$(S3PORT) --access demo --secret demodemo --quiet posix $(DEMO)/buckets >$(DEMO)/server.log & server=$$!; \
+	trap 'kill $$server' EXIT; \
+	curl --silent --retry 20 --retry-connrefused --retry-delay 1 --output /dev/null $$AWS_ENDPOINT_URL_S3; \
+	echo "# upload testdata/sample to s3://demo-trail"; \
+	(cd testdata/sample && find . -type f | while read -r file; do \
+	  curl --silent --fail --header 'x-amz-content-sha256: UNSIGNED-PAYLOAD' --aws-sigv4 aws:amz:us-east-1:s3 --user demo:demodemo --upload-file "$$file" "$$AWS_ENDPOINT_URL_S3/demo-trail/$${file#./}"; done); \
+	set -x; \
+	bin/trailql policy --warehouse s3://demo-lake/trail s3://demo-trail/AWSLogs; \
+	bin/trailql convert --warehouse s3://demo-lake/trail s3://demo-trail/AWSLogs; \
+	bin/trailql convert --warehouse s3://demo-lake/trail s3://demo-trail/AWSLogs; \
+	bin/trailql query --warehouse s3://demo-lake/trail --format table \
+	  "SELECT eventsource, count(*) AS events, count(errorcode) AS errors FROM cloudtrail_logs GROUP BY eventsource ORDER BY events DESC LIMIT 8"; \
+	bin/trailql status --warehouse s3://demo-lake/trail
+
+bin/versitygw:
+	GOBIN=$(CURDIR)/bin go install $(S3SERVER)
 
 quick: ## short tests without the query engine, seconds
 	CGO_ENABLED=0 go test -short ./...

@@ -132,6 +132,10 @@ func (t *terminal) update(p engine.Progress) {
 // line describes the progress in so many columns.
 func (t *terminal) line(p engine.Progress, elapsed time.Duration, columns int) string {
 	var parts []string
+	if p.FetchTotal > 0 {
+		p.Fraction = float64(p.Fetched) / float64(p.FetchTotal)
+		parts = append(parts, "fetching "+quantity.Bytes(p.FetchTotal))
+	}
 	known := p.Fraction >= 0 && p.Fraction <= 1
 	if known {
 		parts = append(parts, fmt.Sprintf("%.0f%%", p.Fraction*100))
@@ -139,7 +143,7 @@ func (t *terminal) line(p engine.Progress, elapsed time.Duration, columns int) s
 	if p.Rows > 0 {
 		parts = append(parts, quantity.Short(p.Rows)+" rows")
 	}
-	if p.Stats.Bytes > 0 {
+	if p.Stats.Bytes > 0 && p.FetchTotal == 0 {
 		parts = append(parts, quantity.Bytes(p.Stats.Bytes))
 	}
 	if p.Rows > 0 && elapsed >= time.Second {

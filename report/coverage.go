@@ -15,15 +15,10 @@ import (
 // account is whose an event is: as in the evidence columns.
 const accountSQL = "coalesce(recipientaccountid, useridentity.accountid, '')"
 
-// instantSQL is a time in SQL.
-func instantSQL(t time.Time) string {
-	return "from_iso8601_timestamp('" + t.UTC().Format("2006-01-02T15:04:05.999999Z") + "')"
-}
-
 // where writes the condition on time, account and region, with its values.
 func where(p Period, s Scope) (string, []any) {
 	sql := "date >= '" + p.From.UTC().Format(time.DateOnly) + "' AND date <= '" + p.To.UTC().Add(-1).Format(time.DateOnly) + "'" +
-		" AND eventtimestamp >= " + instantSQL(p.From) + " AND eventtimestamp < " + instantSQL(p.To)
+		" AND eventtimestamp >= " + pack.InstantSQL(p.From) + " AND eventtimestamp < " + pack.InstantSQL(p.To)
 	more, params := s.where()
 	return sql + more, params
 }
@@ -68,9 +63,14 @@ type archive struct {
 	// around are events by UTC hour, within the period and aroundPeriod of it.
 	around map[place]map[hour]int64
 	// shown is the last moment of which a log file of any account tells.
-	shown    time.Time
-	digests  map[place][]silence // hours in which a digest of a pair ends, as spans in order
-	verdicts bool                // the ledger has a column for what digests say of log files
+	shown   time.Time
+	digests map[place][]silence // hours in which a digest of a pair ends, as spans in order
+	holes   map[place][]silence // hours between two of them in which none ends
+	// lacking are hours in which log files were delivered that a digest names and that
+	// are not there; awaited is how many are there and not converted yet.
+	lacking  map[place]map[hour]bool
+	awaited  int64
+	verdicts bool // the ledger has a column for what digests say of log files
 	rejected rejects
 }
 
@@ -165,6 +165,9 @@ func (c *Coverage) judge(h *archive, p Period, s Scope) {
 		c.Undecided = append([]string{fmt.Sprintf("%s of %s in the period could not be read: rejected_records has them",
 			quantity.Plural(n.records, "record"), quantity.Plural(n.files, "log file"))}, c.Undecided...)
 	}
+	if h.awaited > 0 {
+		c.Undecided = append([]string{quantity.Plural(h.awaited, "object") + " of the period that a digest names were not converted: source_files has them, kind 'missing'"}, c.Undecided...)
+	}
 	c.Notes = append(slices.Clone(c.Undecided), notes...)
 	c.Complete = len(c.Gaps) == 0 && len(c.Undecided) == 0 && !p.Open && len(c.Cells) > 0
 }
@@ -202,8 +205,8 @@ func (h *archive) readLedger(ctx context.Context, a *asker, p Period, s Scope) e
 	var params []any
 	from, to := p.From.Add(-rejectedNear), p.To.Add(rejectedNear)
 	sql := "SELECT count(*) AS files, CAST(coalesce(sum(rejected), 0) AS bigint) AS records FROM source_files WHERE kind = 'log' AND rejected > 0" +
-		" AND coalesce(firsteventtime, delivered, " + instantSQL(p.From) + ") < " + instantSQL(to) +
-		" AND coalesce(lasteventtime, delivered, " + instantSQL(p.From) + ") >= " + instantSQL(from)
+		" AND coalesce(firsteventtime, delivered, " + pack.InstantSQL(p.From) + ") < " + pack.InstantSQL(to) +
+		" AND coalesce(lasteventtime, delivered, " + pack.InstantSQL(p.From) + ") >= " + pack.InstantSQL(from)
 	if len(s.Accounts) > 0 {
 		sql += " AND (coalesce(account, '') = '' OR " + oneOf("account", s.Accounts, &params) + ")"
 	}
@@ -235,7 +238,7 @@ func (p Period) offsetSQL(zone *time.Location) string {
 	}
 	sql := "CASE"
 	for _, s := range shifts[:len(shifts)-1] {
-		sql += fmt.Sprintf(" WHEN eventtimestamp < %s THEN %d", instantSQL(s.until), int64(s.offset/time.Second))
+		sql += fmt.Sprintf(" WHEN eventtimestamp < %s THEN %d", pack.InstantSQL(s.until), int64(s.offset/time.Second))
 	}
 	return sql + " ELSE " + last + " END"
 }

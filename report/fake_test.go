@@ -128,6 +128,12 @@ type event struct {
 // verdict is what digests say of one file.
 type verdict struct{ kind, verdict, object, reason string }
 
+// missing is what digests name and the archive does not have.
+type missing struct {
+	event
+	category, verdict string
+}
+
 // fakeArchive answers the statements of a run from a list of events.
 type fakeArchive struct {
 	library *pack.Library
@@ -137,6 +143,7 @@ type fakeArchive struct {
 	asked   []string
 
 	digests  []event   // when they end
+	missing  []missing // what they name and is not there
 	verdicts []verdict // nil: the ledger has no such column
 	rejected int64     // records of one log file
 	before   time.Time // when the period ends, for what looks at all that came before
@@ -204,21 +211,28 @@ func (f *fakeArchive) query(_ context.Context, sql string, params ...any) (*engi
 		names = []string{"", "", "", "1"}
 	case strings.Contains(sql, "WHERE eventsource IN ('', 's3.amazonaws.com') AND "):
 		var row []any
-		for i := range strings.Count(sql, " AS n") {
+		patterns := strings.Count(sql, " AS n")
+		each := len(params) / patterns // the name of a pattern is among its values
+		for i := range patterns {
 			n := int64(0)
 			for _, e := range in {
-				if e.resource == params[7*i] { // the name, in seven places
+				if slices.Contains(params[each*i:each*(i+1)], any(e.resource)) {
 					n++
 				}
 			}
 			row, names = append(row, n), append(names, "1")
 		}
 		rows = [][]any{row}
+	case strings.Contains(sql, "AS missing_verdict"):
+		for _, m := range f.missing {
+			rows = append(rows, []any{m.account, m.region, m.at, m.category, m.verdict})
+		}
+		names = []string{"", "", "time", "", ""}
 	case strings.Contains(sql, "kind = 'digest'"):
 		for _, d := range f.digests {
-			rows = append(rows, []any{d.account, d.region, (d.at.Unix() - 1) / 3600})
+			rows = append(rows, []any{d.account, d.region, (d.at.Unix() - 1) / 3600, d.at, d.at})
 		}
-		names = []string{"", "", "1"}
+		names = []string{"", "", "1", "time", "time"}
 	case strings.Contains(sql, "AS slowest"):
 		for _, d := range f.digests {
 			rows = append(rows, []any{d.account, d.region, "digest", d.at.Unix() / 3600, int64(1), d.at, d.at, int64(0)})

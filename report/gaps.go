@@ -37,6 +37,9 @@ const (
 //     on a UTC day without any event.
 //   - An hour without events of which digests say that nothing was delivered is quiet,
 //     see attested.
+//   - Hours in which log files were delivered that a digest names and that are not
+//     there are gaps. So are those without events between two digests of a region if
+//     none ends in them; with events they are undecided.
 //   - An account or region that the scope declares has events on every day.
 //   - A silence is a gap if ones like it would come by chance less than gapChance times
 //     in the period, going by the same hours, and by the other days, of that place; or
@@ -53,6 +56,7 @@ func (h *archive) findGaps(p Period, s Scope) (gaps []Gap, undecided, notes []st
 	f := &gapFinder{archive: h, period: p, zone: p.location()}
 	f.bounds()
 	f.look(place{}, false)
+	f.findLacking()
 	named := declared(s)
 	for _, at := range named {
 		f.silent(at)

@@ -3,6 +3,7 @@ package report
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/trailql/trailql/engine/quantity"
@@ -13,6 +14,7 @@ import (
 // conversion has found out: see column verdict of source_files.
 type integrity struct {
 	logs, digests map[string]int64 // by verdict; "" was not checked
+	missing       map[string]int64 // what digests name and the archive does not have: invalid, or unproven
 	invalid       []invalidObject
 }
 
@@ -34,19 +36,21 @@ func hasVerdicts(ctx context.Context, a *asker) (found bool, err error) {
 }
 
 // readIntegrity reads the verdicts on the log files that the events of the period come
-// from, and on the digests that end in it.
+// from or that were delivered in it, on the digests that end in it, and on what of both
+// is missing.
 func readIntegrity(ctx context.Context, a *asker, p Period, s Scope, verdicts bool) (*integrity, error) {
-	i := &integrity{logs: map[string]int64{}, digests: map[string]int64{}}
+	i := &integrity{logs: map[string]int64{}, digests: map[string]int64{}, missing: map[string]int64{}}
 	if !verdicts {
 		return i, nil
 	}
 	logs, logParams := objectsSQL(p, s)
-	digests, digestParams := deliveredSQL(s, p.From, p.To.Add(p.Lateness))
+	delivered, deliveredParams := deliveredSQL(s, p.From, p.To.Add(p.Lateness))
+	logs, logParams = "("+logs+" OR "+delivered+")", slices.Concat(logParams, deliveredParams)
 	for _, one := range []struct {
 		kind, condition string
 		params          []any
 		into            map[string]int64
-	}{{"log", logs, logParams, i.logs}, {"digest", digests, digestParams, i.digests}} {
+	}{{"log", logs, logParams, i.logs}, {"digest", delivered, deliveredParams, i.digests}, {"missing", delivered, deliveredParams, i.missing}} {
 		condition := " FROM source_files WHERE kind = '" + one.kind + "' AND " + one.condition
 		err := a.rows(ctx, "verdicts on "+one.kind+" files", "SELECT coalesce(verdict, '') AS verdict, count(*) AS objects"+condition+" GROUP BY 1", one.params, func(r row) error {
 			one.into[r.text(0)] += r.number(1)
@@ -78,7 +82,9 @@ func sum(counts map[string]int64) (n int64) {
 }
 
 // checked: digests were asked about some of it.
-func (i *integrity) checked() bool { return sum(i.logs)+sum(i.digests) > i.logs[""]+i.digests[""] }
+func (i *integrity) checked() bool {
+	return sum(i.logs)+sum(i.digests)+sum(i.missing) > i.logs[""]+i.digests[""]
+}
 
 // summary says what is proven.
 func (i *integrity) summary() string {
@@ -93,6 +99,12 @@ func (i *integrity) summary() string {
 		if n := i.logs[v.verdict] + i.digests[v.verdict]; n > 0 {
 			text += fmt.Sprintf("; %s %s", quantity.Count(n), v.words)
 		}
+	}
+	if n := i.missing["invalid"]; n > 0 {
+		text += "; " + quantity.Count(n) + " named by a digest and not there"
+	}
+	if n := sum(i.missing) - i.missing["invalid"]; n > 0 {
+		text += "; " + quantity.Count(n) + " named by a digest and not converted"
 	}
 	return text
 }
@@ -113,7 +125,7 @@ func (a *assessor) judgeDigests(r *pack.Rule) judgement {
 		f.Values[resourceColumn] = o.object
 		j.findings = append(j.findings, f)
 	}
-	if i.logs["valid"]+i.logs["invalid"] < sum(i.logs) {
+	if i.logs["valid"]+i.logs["invalid"] < sum(i.logs) || i.missing["invalid"] < sum(i.missing) {
 		j.notAssessed = "digests do not prove all log files: " + i.summary()
 	}
 	return j

@@ -30,6 +30,8 @@ func TestDigestVerdicts(t *testing.T) {
 		{"no key", []verdict{log("unproven"), digest("unproven")}, report.NotAssessed, 0, "2 without a signature that could be checked"},
 		{"the newest digest of a copy", []verdict{log("valid"), digest("valid"), digest("unproven")}, report.Pass, 0, "1 without a signature"},
 		{"a changed log file", []verdict{log("valid"), log("invalid"), digest("valid")}, report.Fail, 1, "1 not as delivered"},
+		{"a missing log file", []verdict{log("valid"), digest("valid"), {kind: "missing", verdict: "invalid", object: "s3://trail/gone", reason: "named by another one and not there"}}, report.Fail, 1, "; 1 named by a digest and not there"},
+		{"a log file that is not converted yet", []verdict{log("valid"), digest("valid"), {kind: "missing", verdict: "unproven", object: "s3://trail/late"}}, report.NotAssessed, 0, "; 1 named by a digest and not converted"},
 		{"a changed digest", []verdict{log("not_covered"), digest("invalid")}, report.Fail, 1, "1 in no digest"},
 	}
 	for _, test := range tests {

@@ -60,20 +60,27 @@ FROM (
 	UNION ALL
 	SELECT account, region, date_trunc('hour', delivered), 0, count_if(kind = 'log'), count_if(kind = 'digest'),
 		NULL, NULL, min(CASE WHEN kind = 'log' THEN delivered END), max(CASE WHEN kind = 'log' THEN delivered END)
-	FROM source_files WHERE delivered IS NOT NULL GROUP BY 1, 2, 3
+	FROM source_files WHERE delivered IS NOT NULL AND kind <> 'missing' GROUP BY 1, 2, 3
 ) GROUP BY 1, 2, 3`
 )
 
 // Span is from the hour of the archive's first event to the end of that of its last
-// one; zero if there are none.
+// one; zero if there are none. Events that came late say nothing of the hours before
+// them: the first log file that was delivered in time begins the archive.
 func Span(ctx context.Context, query pack.QueryFunc) (from, to time.Time, err error) {
 	err = rows(ctx, query, "span of the archive", "SELECT min(eventtimestamp), max(eventtimestamp) FROM cloudtrail_logs", nil, func(r row) error {
-		if first, last := r.time(0), r.time(1); !first.IsZero() {
-			from, to = first.Truncate(time.Hour), last.Truncate(time.Hour).Add(time.Hour)
-		}
+		from, to = r.time(0), r.time(1)
 		return nil
 	})
-	return from, to, err
+	if err != nil || from.IsZero() {
+		return from, to, err
+	}
+	sql := "SELECT min(firsteventtime) FROM source_files WHERE kind = 'log' AND delivered - firsteventtime < INTERVAL '1' HOUR"
+	err = rows(ctx, query, "first log file", sql, nil, func(r row) error {
+		from = latest(from, r.time(0))
+		return nil
+	})
+	return from.Truncate(time.Hour), to.Truncate(time.Hour).Add(time.Hour), err
 }
 
 // ReadInventory reads what the archive has of a period and scope. Errors are those of
@@ -141,7 +148,7 @@ func (i *Inventory) readPlaces(ctx context.Context, a *asker) error {
 	}
 	sql, params = ledgerSQL("account, region, kind, CAST(floor(to_unixtime(delivered) / 3600) AS bigint) AS hour, count(*) AS objects, min(delivered) AS first_at, max(delivered) AS last_at,"+
 		" CAST(max(to_unixtime(delivered) - to_unixtime(firsteventtime)) AS bigint) AS slowest", i.Scope, i.Period.From, i.Period.To.Add(i.Period.Lateness))
-	err = a.rows(ctx, "log files and digests", sql+" GROUP BY 1, 2, 3, 4", params, func(r row) error {
+	err = a.rows(ctx, "log files and digests", sql+" AND kind IN ('log', 'digest') GROUP BY 1, 2, 3, 4", params, func(r row) error {
 		p, n := at(r.text(0), r.text(1)), r.number(4)
 		if r.text(2) == "digest" {
 			p.Digests += n
@@ -182,7 +189,7 @@ func ledgerSQL(columns string, s Scope, from, to time.Time) (sql string, params 
 // deliveredSQL is the condition on what was delivered in [from, to), by the times in
 // the names.
 func deliveredSQL(s Scope, from, to time.Time) (sql string, params []any) {
-	sql = "delivered >= " + instantSQL(from) + " AND delivered < " + instantSQL(to) + " AND coalesce(account, '') <> ''"
+	sql = "delivered >= " + pack.InstantSQL(from) + " AND delivered < " + pack.InstantSQL(to) + " AND coalesce(account, '') <> ''"
 	if len(s.Accounts) > 0 {
 		sql += " AND " + oneOf("account", s.Accounts, &params)
 	}

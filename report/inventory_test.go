@@ -89,3 +89,52 @@ func TestInventory(t *testing.T) {
 		t.Errorf("places (-want +got):\n%s", diff)
 	}
 }
+
+func TestDigestsNameWhatIsMissing(t *testing.T) {
+	east := everyHour("2026-08-01", "2026-08-20", accountA, "us-east-1", 25)
+	digests := digestsOf("2026-08-01", "2026-08-20", accountA, "us-east-1")
+	hole := without(digests, "2026-08-11T12:00:00", "2026-08-11T13:00:00", "")
+	quiet := without(east, "2026-08-11T12:00:00", "2026-08-11T13:00:00", "")
+	west := everyHour("2026-08-01", "2026-08-20", accountA, "us-west-2", 25)
+	gone := func(at, category, verdict string) []missing {
+		return []missing{{event{at: utc(at), account: accountA, region: "us-east-1"}, category, verdict}}
+	}
+	tests := []struct {
+		name             string
+		events, digests  []event
+		missing          []missing
+		want             []string
+		undecided, whole bool
+	}{
+		{name: "nothing", events: east, digests: digests, whole: true},
+		{name: "log file", events: east, digests: digests, missing: gone("2026-08-11T12:30:00", "CloudTrail", "invalid"), want: []string{"36-37"}},
+		{name: "log file of a quiet hour", events: slices.Concat(quiet, west), digests: digests, missing: gone("2026-08-11T12:30:00", "CloudTrail", "invalid"), want: []string{"36-37"}},
+		{name: "log file with events of two hours", events: east, digests: digests, missing: gone("2026-08-11T12:05:00", "CloudTrail", "invalid"), want: []string{"35-37"}},
+		{name: "log file outside", events: east, digests: digests, missing: gone("2026-08-14T12:05:00", "CloudTrail", "invalid"), whole: true},
+		{name: "log file that is not converted", events: east, digests: digests, missing: gone("2026-08-11T12:30:00", "CloudTrail", "unproven"), undecided: true},
+		{name: "digest", events: east, digests: hole, missing: gone("2026-08-11T12:50:00", "CloudTrail-Digest", "invalid"), undecided: true},
+		{name: "digest that nobody names", events: east, digests: hole, undecided: true},
+		{name: "digest and the events of its hour", events: slices.Concat(quiet, west), digests: hole, want: []string{"36-37"}, undecided: true},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			archive := &fakeArchive{events: test.events, digests: test.digests, missing: test.missing}
+			inventory, err := report.ReadInventory(t.Context(), archive.query, period(t, "2026-08-10/2026-08-13", ""), report.Scope{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := inventory.Coverage
+			var got []string
+			for _, g := range c.Gaps {
+				start := utc("2026-08-10T00:00:00")
+				got = append(got, fmt.Sprintf("%d-%d", g.From.Sub(start)/time.Hour, g.To.Sub(start)/time.Hour))
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("gaps (-want +got):\n%s%v", diff, c.Gaps)
+			}
+			if (len(c.Undecided) > 0) != test.undecided || c.Complete != test.whole {
+				t.Errorf("complete %v, undecided %q", c.Complete, c.Undecided)
+			}
+		})
+	}
+}

@@ -25,7 +25,7 @@ func readHubState(ctx context.Context, a *asker, p Period, s Scope) ([]lastState
 	condition, params := s.where()
 	sql := "SELECT " + accountSQL + " AS account, region, max_by(eventname, eventtimestamp) AS last_name, max(eventtimestamp) AS last_at FROM cloudtrail_logs" +
 		" WHERE eventsource = 'securityhub.amazonaws.com' AND eventname IN ('EnableSecurityHub', 'DisableSecurityHub') AND errorcode IS NULL AND eventtimestamp < " +
-		instantSQL(p.To) + condition + " GROUP BY 1, 2 ORDER BY 1, 2"
+		pack.InstantSQL(p.To) + condition + " GROUP BY 1, 2 ORDER BY 1, 2"
 	err := a.rows(ctx, "state of Security Hub", sql, params, func(r row) error {
 		list = append(list, lastState{place{r.text(0), r.text(1)}, r.text(2) == "EnableSecurityHub", r.time(3)})
 		return nil

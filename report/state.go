@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/trailql/trailql/engine/quantity"
@@ -106,7 +107,7 @@ func decide(kind pack.Kind, rules []outcome, uncovered string) (State, string) {
 // Alarms are the controls that FAIL or are to be REVIEWed with findings of that
 // severity or higher, as PACK/CONTROL.
 func (r *Report) Alarms(from pack.Severity) []string {
-	return r.controls(func(c *Control) bool { return (c.State == Fail || c.State == Review) && c.Severity >= from })
+	return r.controls(func(c *Control) bool { return c.State.InAlarm() && c.Severity >= from })
 }
 
 // Errors are the controls in state ERROR, as PACK/CONTROL.
@@ -142,6 +143,15 @@ func (r *Report) States() map[State]int {
 func AllStates() []State {
 	return []State{Fail, Error, Review, NotAssessed, Suppressed, Pass, NoActivity, NotApplicable}
 }
+
+// Urgency is the state's place among AllStates; -1 for one that is not known.
+func (s State) Urgency() int { return slices.Index(AllStates(), s) }
+
+// InAlarm reports whether a person has to look at the events of the control.
+func (s State) InAlarm() bool { return s == Fail || s == Review }
+
+// NeedsAttention reports whether somebody has to do something about the control.
+func (s State) NeedsAttention() bool { return s.InAlarm() || s == Error || s == NotAssessed }
 
 // uncovered says in a few words what the archive lacks, for the reason of each control.
 func (c *Coverage) uncovered(p Period) string {

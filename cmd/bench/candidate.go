@@ -56,6 +56,11 @@ func candidates(o options, a archive) ([]candidate, error) {
 				return exec.CommandContext(ctx, program, "convert", "--warehouse", out, "-q", a.dir)
 			})
 		}},
+		{name: "s3", what: "`trailql convert` from a bucket", run: func(ctx context.Context, scratch string) (measurement, error) {
+			return intoFresh(filepath.Join(scratch, "warehouse-s3"), func(out string) *exec.Cmd {
+				return exec.CommandContext(ctx, program, "convert", "--warehouse", out, "-q", o.s3)
+			})
+		}},
 		{name: "duckdb", what: "DuckDB `read_json` → `COPY … PARTITION_BY`", run: func(ctx context.Context, scratch string) (measurement, error) {
 			return intoFresh(filepath.Join(scratch, "duckdb"), func(out string) *exec.Cmd {
 				return exec.CommandContext(ctx, self, duckDBChild, a.dir, out, fmt.Sprint(a.largest))
@@ -85,6 +90,8 @@ func candidates(o options, a archive) ([]candidate, error) {
 		switch c.name {
 		case "trailql", "again":
 			return program == ""
+		case "s3":
+			return program == "" || o.s3 == ""
 		case "duckdb":
 			return !haveDuckDB
 		}

@@ -37,6 +37,7 @@ type options struct {
 	scratch string
 	only    string
 	queries bool
+	s3      string
 }
 
 func main() {
@@ -64,7 +65,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.StringVar(&o.trailql, "trailql", "", "trailql `program`; without it only the others run")
 	flags.IntVar(&o.runs, "runs", 3, "rounds; the table shows medians")
 	flags.StringVar(&o.scratch, "scratch", "", "`folder` for what the converters write (default the system's)")
-	flags.StringVar(&o.only, "only", "", "comma-separated `names` of what to run: gzip, trailql, duckdb, again, find (default all)")
+	flags.StringVar(&o.only, "only", "", "comma-separated `names` of what to run: gzip, trailql, s3, duckdb, again, find (default all)")
+	flags.StringVar(&o.s3, "s3", "", "`URI` of the same archive in a bucket, s3://…: measure its conversion, too")
 	flags.BoolVar(&o.queries, "queries", false, "measure queries on the converted archive")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return 0
@@ -125,6 +127,9 @@ func commandLine(o options, made bool) string {
 	line += fmt.Sprintf(" -runs %d", o.runs)
 	if o.trailql != "" {
 		line += " -trailql " + o.trailql
+	}
+	if o.s3 != "" {
+		line += " -s3 " + o.s3
 	}
 	if o.queries {
 		line += " -queries"

@@ -135,7 +135,7 @@ func (c *config) settings() map[string]string {
 // text is the value of a key.
 func (c *config) text(name string) string {
 	key, _ := configKeyNamed(name)
-	if v, ok := c.values[name]; ok {
+	if v, ok := c.values[name]; ok && v.text != "" {
 		return key.value(v)
 	}
 	return key.initial

@@ -83,6 +83,15 @@ func configKeys() []configKey {
 		{name: "limits.threads", kind: configInteger, initial: "0", flag: "threads", check: checkCount, help: "0 for one for each processor"},
 		{name: "limits.max_scan", flag: "max-scan", check: checkSize, help: "what a statement may read at most; empty for no limit"},
 
+		{name: "s3.profile", flag: "aws-profile", check: anyText, help: "of ~/.aws; empty: $AWS_PROFILE"},
+		{name: "s3.region", flag: "aws-region", check: anyText, help: "of the caller; a bucket's own is found out"},
+		{name: "s3.endpoint_url", flag: "endpoint-url", check: anyText, help: "of an S3 server that is not Amazon's"},
+		{name: "s3.assume_role", flag: "assume-role", check: anyText, help: "ARN of a role to take on for S3"},
+		{name: "s3.external_id", flag: "external-id", check: anyText, help: "that the role asks for"},
+		{name: "s3.requester_pays", kind: configSwitch, initial: "false", flag: "requester-pays", check: checkSwitch, help: "pay for requests to buckets that want it"},
+		{name: "s3.no_sign_request", kind: configSwitch, initial: "false", flag: "no-sign-request", check: checkSwitch, help: "use no credentials: public buckets"},
+		{name: "s3.cache_size", initial: "10GiB", check: checkSize, help: "of the local copies of data files of a warehouse on S3"},
+
 		{name: "csv.quote", initial: "minimal", flag: "csv-quote", check: oneOf("minimal", "all"), help: "minimal, or all as in Athena's result files"},
 		{name: "csv.crlf", kind: configSwitch, initial: "false", flag: "csv-crlf", check: checkSwitch, help: "end lines with CR LF"},
 		{name: "csv.bom", kind: configSwitch, initial: "false", flag: "bom", check: checkSwitch, help: "begin with a byte order mark, for Excel"},

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/trailql/trailql/catalog"
+	"github.com/trailql/trailql/catalog/storage/s3"
 	"github.com/trailql/trailql/convert"
 	"github.com/trailql/trailql/engine/quantity"
 )
@@ -25,6 +26,9 @@ type convertFlags struct {
 	threads           int
 	memory            string
 	dryRun            bool
+	following         followFlags
+	verify            bool
+	keys              keyFlags
 }
 
 func newConvertCommand(a *app) *cobra.Command {
@@ -33,8 +37,11 @@ func newConvertCommand(a *app) *cobra.Command {
 		Use:   "convert SRC…",
 		Short: "Convert a CloudTrail archive into the warehouse",
 		Long: `Reads the log files of a trail and adds their records to the warehouse, which
-is made if there is none. SRC is a folder, a file or a pattern; "-" reads paths
-from stdin, one a line.
+is made if there is none. SRC is a folder, a file or a pattern, or what lies in a
+bucket: s3://bucket/prefix or s3://bucket/key; "-" reads paths and URIs from
+stdin, one a line. Records are also read from what lookup-events, CloudWatch Logs,
+EventBridge and CloudTrail Lake write; Security Lake's Parquet files become the
+table security_lake.
 
 It may be run again at any time, on the same or a growing archive, also after it
 was killed: what is in the warehouse already is not read again, and a record is
@@ -44,10 +51,24 @@ the exit code is 3.
 --accounts, --regions, --from and --to choose log files by their paths. Files
 come up to 30 days late, so a window reads files delivered up to 31 days after
 its end and a day before its start. --to is exclusive. Files whose path does not
-say are read.`,
+say are read. In a bucket, folders that cannot have such files are not listed.
+
+--follow goes on and looks for new log files again and again; --sqs hears of
+them from an SQS queue, within seconds. SIGINT or SIGTERM ends it in order, and
+nothing is lost whenever it ends.
+
+--verify checks the digest files that CloudTrail delivers beside its log files and
+notes in source_files what they say of each log file: valid, invalid, unproven or
+not_covered. It refuses nothing. "trailql help integrity" has more.
+
+S3 is read with the credentials of the AWS command line. "trailql policy" prints
+the permissions that it takes. No log file touches the disk.`,
 		Example: `  trailql convert ~/logs/AWSLogs
+  trailql convert s3://example-trail/AWSLogs
   trailql convert --regions us-east-1,eu-west-1 --from 2026-10-01 --to 2026-11-01 ~/logs/AWSLogs
   find ~/logs -name '*.json.gz' -newer mark | trailql convert -
+  trailql convert --follow --every 1m s3://example-trail/AWSLogs
+  trailql convert --sqs https://sqs.us-east-1.amazonaws.com/111122223333/trail s3://example-trail
   trailql convert --dry-run ~/logs/AWSLogs`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -64,6 +85,9 @@ say are read.`,
 	flags.IntVar(&f.threads, "threads", 0, "use `N` threads (default one for each processor)")
 	flags.StringVar(&f.memory, "memory", defaultConvertMemory, "stay below this `SIZE` of memory")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "say what would be read, write nothing")
+	flags.BoolVar(&f.verify, "verify", false, "note in source_files what the digests among SRC say of each log file")
+	f.keys.add(cmd)
+	f.following.add(flags)
 	return cmd
 }
 
@@ -84,16 +108,41 @@ func runConvert(ctx context.Context, a *app, f convertFlags, args []string) (err
 	if f.threads < 0 {
 		return usagef("--threads %d: want 1 or more", f.threads)
 	}
+	if err := f.following.check(args, f.dryRun); err != nil {
+		return err
+	}
+	if o.Verify = f.verify; !f.verify && (len(f.keys.files) > 0 || f.keys.fetch || f.keys.copied) {
+		return usagef("--keys, --fetch-keys and --copied are for --verify")
+	}
+	if o.Keys, err = f.keys.read(); err != nil {
+		return err
+	}
+	o.FetchKeys, o.Copied = a.fetcher(f.keys), f.keys.copied
 	if o.Sources, err = findSources(ctx, args, a.stdin); err != nil {
 		return err
 	}
+	q, err := f.following.openQueue(ctx, a)
+	if err != nil {
+		return err
+	}
+	o.OpenSource = a.sourceOpener()
+	if err := openBuckets(ctx, o.Sources, o.OpenSource); err != nil {
+		return err
+	}
+	if err := checkFilled(ctx, args, f.following.wanted(), o.OpenSource); err != nil {
+		return err
+	}
+	opening, err := a.catalogOptions(ctx)
+	if err != nil {
+		return warehouseError(err)
+	}
 	if f.dryRun {
-		o.Catalog, err = catalog.Open(ctx, a.warehouse, catalog.Options{Now: a.now})
+		o.Catalog, err = catalog.Open(ctx, a.warehouse, opening)
 		if errors.Is(err, catalog.ErrNotExist) {
 			o.Catalog, err = nil, nil // everything is new
 		}
 	} else {
-		o.Catalog, err = catalog.Create(ctx, a.warehouse, catalog.Options{Now: a.now})
+		o.Catalog, err = catalog.Create(ctx, a.warehouse, opening)
 	}
 	if err != nil {
 		return warehouseError(err)
@@ -102,6 +151,10 @@ func runConvert(ctx context.Context, a *app, f convertFlags, args []string) (err
 		defer func() { err = errors.Join(err, o.Catalog.Close()) }()
 	}
 
+	if f.following.wanted() {
+		o.Sources = args // patterns may come to match more
+		return runFollow(ctx, a, f.following, q, o)
+	}
 	screen := newProgress(a)
 	rejects := rejectLog{app: a, screen: screen, objects: map[string]bool{}}
 	o.Progress, o.Reject = screen.update, rejects.add
@@ -143,8 +196,11 @@ func findSources(ctx context.Context, args []string, stdin io.Reader) ([]string,
 // expandSource tries the name as it is first: archives hold names with
 // brackets and stars too.
 func expandSource(name string) ([]string, error) {
+	if s3.IsURI(name) {
+		return []string{name}, nil // what is there, only a listing says
+	}
 	if strings.Contains(name, "://") {
-		return nil, usagef("source %q: only local folders and files can be converted", name)
+		return nil, usagef("source %q: want a local folder or file, or s3://bucket/prefix", name)
 	}
 	_, err := os.Stat(name)
 	if err == nil {
@@ -167,6 +223,9 @@ func readPaths(ctx context.Context, r io.Reader) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read list of paths: %w", err)
 	}
+	if head := strings.TrimSpace(string(text[:min(len(text), 64)])); strings.HasPrefix(head, "{") || strings.HasPrefix(head, "[{") || strings.HasPrefix(head, "\x1f\x8b") {
+		return nil, usagef("list of paths: these are records, not paths: write them to a file, of which the table can say that they came from it")
+	}
 	separator := "\n"
 	if strings.ContainsRune(string(text), 0) {
 		separator = "\x00"
@@ -177,6 +236,10 @@ func readPaths(ctx context.Context, r io.Reader) ([]string, error) {
 			name = strings.TrimSuffix(name, "\r")
 		}
 		if name == "" {
+			continue
+		}
+		if s3.IsURI(name) {
+			paths = append(paths, name)
 			continue
 		}
 		if _, err := os.Stat(name); err != nil {
@@ -256,7 +319,7 @@ func (a *app) summarize(s convert.Summary, dryRun bool) error {
 				quantity.Plural(s.Partitions, "partition"), a.warehouse)
 		}
 	}
-	if s.Objects+s.Unchanged+s.Skipped+s.Digests+s.Foreign+s.Unreadable == 0 {
+	if s.Objects+s.Unchanged+s.Skipped+s.SkippedFolders+s.Digests+s.Foreign+s.Unreadable == 0 {
 		a.warn("there is no file in the sources given")
 	}
 	var left []string
@@ -267,6 +330,7 @@ func (a *app) summarize(s convert.Summary, dryRun bool) error {
 	}{
 		{s.Unchanged, "object", "converted before"},
 		{s.Skipped, "object", "outside the chosen accounts, regions and time"},
+		{s.SkippedFolders, "folder", "not listed: outside them, or another service's"},
 		{s.Digests, "digest file", ""},
 		{s.Foreign, "file", "without CloudTrail content, left alone"},
 		{s.Duplicates, "duplicate record", ""},
@@ -280,7 +344,14 @@ func (a *app) summarize(s convert.Summary, dryRun bool) error {
 		a.note("also seen: %s", strings.Join(left, "; "))
 	}
 
+	if v := s.Verdicts; v != (convert.Verdicts{}) {
+		a.note("verified log files: %s valid, %s invalid, %s unproven, %s without a digest", quantity.Count(v.Valid), quantity.Count(v.Invalid), quantity.Count(v.Unproven), quantity.Count(v.NotCovered))
+	}
+
 	var missing []string
+	if s.Verdicts.Invalid > 0 {
+		missing = append(missing, quantity.Plural(s.Verdicts.Invalid, "log file")+" not as delivered: see SELECT object, verdictreason FROM source_files WHERE verdict = 'invalid'")
+	}
 	if s.Rejected > 0 {
 		missing = append(missing, quantity.Plural(s.Rejected, "record")+" rejected: see SELECT * FROM rejected_records")
 	}

@@ -81,7 +81,7 @@ func (a *app) coverage(ctx context.Context, f coverageFlags) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, options.Catalog.Close()) }()
-	e, err := duck.Open(ctx, options)
+	e, err := a.openEngine(ctx, options)
 	if err != nil {
 		return err
 	}

@@ -25,6 +25,8 @@ func helpTopics() []helpTopic {
 		{"keys", "the keys of the shell's editor", 0, writeText(repl.Keys)},
 		{"config", "configuration files, and which source wins", 0, writeConfigHelp},
 		{"env", "the environment variables", 0, writeText(environmentHelp)},
+		{"integrity", "what digests prove, and what verify finds", 0, writeText(integrityHelp)},
+		{"rules", "what a rule of a pack can say", 0, writeRulesHelp},
 		{"exit-codes", "what an exit code says", 0, writeText(exitCodesHelp)},
 	}
 }
@@ -113,6 +115,8 @@ TABLES
   aggregated_events          events that AWS has added up; they have no time
   source_files               the log files that were read
   rejected_records           what could not be converted
+  security_lake              events of Security Lake's files, if there are any
+  coverage                   what the archive has, by account, region and hour
   report_runs                the reports that were made: a row for each pack
 
   A name with "trail" in it that is nothing else means cloudtrail_logs; a

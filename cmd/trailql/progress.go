@@ -94,6 +94,14 @@ func (p *progress) interrupt(say func()) {
 	say()
 }
 
+// restart is for the next conversion.
+func (p *progress) restart() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.erase()
+	p.phase, p.said, p.started, p.shown = "", "", 0, 0
+}
+
 // finish leaves the screen to others.
 func (p *progress) finish() {
 	p.interrupt(func() {})

@@ -12,7 +12,6 @@ import (
 
 	"github.com/trailql/trailql/engine"
 	"github.com/trailql/trailql/engine/dialect"
-	"github.com/trailql/trailql/engine/duck"
 	"github.com/trailql/trailql/engine/output"
 	"github.com/trailql/trailql/repl"
 )
@@ -175,7 +174,7 @@ func runQuery(ctx context.Context, a *app, f *queryFlags) (err error) {
 	}
 	defer func() { err = errors.Join(err, options.Catalog.Close()) }()
 	addRelations(&options)
-	e, err := duck.Open(ctx, options)
+	e, err := a.openEngine(ctx, options)
 	if err != nil {
 		return err
 	}

@@ -22,8 +22,8 @@ func newReportCommand(a *app) *cobra.Command {
 		Use:   "report COMMAND",
 		Short: "Check a period of the archive against the controls of a framework",
 		Long: `Runs packs of rules over a period of the archive and says for each control what
-the archive shows: PASS, FAIL, REVIEW, NO_ACTIVITY, NOT_ASSESSED, SUPPRESSED or
-ERROR, with the events themselves as evidence.`,
+the archive shows: PASS, FAIL, REVIEW, NO_ACTIVITY, NOT_ASSESSED, SUPPRESSED,
+NOT_APPLICABLE or ERROR, with the events themselves as evidence.`,
 	}
 	cmd.AddCommand(
 		newReportListCommand(a),

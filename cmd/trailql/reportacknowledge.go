@@ -83,8 +83,8 @@ func hasFinding(r *report.Report, id string) bool {
 	return false
 }
 
-// appendDisposition adds a line, after those that others add at the same time. What a
-// crash left of a line is ended first.
+// appendDisposition adds a line, after those that others add at the same time. Behind
+// what a crash left of a line it adds nothing: both would be lost.
 func appendDisposition(name string, d disposition) (err error) {
 	line, err := json.Marshal(d)
 	if err != nil {

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/trailql/trailql/engine"
-	"github.com/trailql/trailql/engine/duck"
 	"github.com/trailql/trailql/report"
 )
 
@@ -66,7 +65,7 @@ func newReportRunCommand(a *app) *cobra.Command {
 		Short: "Check a period against packs",
 		Long: `Runs packs over a period of event time and prints a line for each control. With
 -o DIR it writes the report there as well, whole or not at all, sealed by a
-manifest with the hashes of all files and of the log objects that were read.
+manifest with the hashes of all files and of the log files that it rests on.
 
 The period is yesterday, last-week (from Monday), last-month, last-quarter,
 last-year, a day 2026-08-14, a month 2026-08, a year 2026, or FROM/TO with days
@@ -137,7 +136,7 @@ reason, such as a parameter without a value, does not change the exit code.`,
 	flags.StringVarP(&o.output, "output", "o", "", "`DIR` to write the report to, which must not be there yet")
 	flags.BoolVar(&o.revise, "revise", false, "if DIR is there, write a new revision beside it: DIR-r2, DIR-r3 …")
 	flags.StringVarP(&o.formats, "format", "F", o.formats, "`FORMATS` of the report: html, csv, json, jsonl, md, junit, ocsf, or all (comma-separated)")
-	flags.StringVar(&o.baseline, "baseline", "", "`REPORT` to compare with: a folder, or previous for the newest of the same packs beside DIR")
+	flags.StringVar(&o.baseline, "baseline", "", "`REPORT` to compare with: a folder, or previous for that of the period before, of the same packs, beside DIR")
 	flags.StringVar(&o.failOn, "fail-on", "", "exit with 5 if a control FAILs or is to be REVIEWed with `SEVERITY` or higher: info, low, medium, high or critical")
 	flags.IntVar(&o.maxFindings, "max-findings", report.DefaultMaxFindings, "list at most `N` findings of each control; all of them are counted")
 	flags.IntVar(&o.sample, "sample", 0, "draw a random sample of `N` events of each control")
@@ -164,7 +163,7 @@ func (a *app) runReport(ctx context.Context, o reportRequest) (done reportDone, 
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
 	p.duck.Catalog = c
-	e, err := duck.Open(ctx, p.duck)
+	e, err := a.openEngine(ctx, p.duck)
 	if err != nil {
 		return done, err
 	}

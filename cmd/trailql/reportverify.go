@@ -1,14 +1,18 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/trailql/trailql/catalog/storage"
+	"github.com/trailql/trailql/catalog/storage/s3"
 	"github.com/trailql/trailql/engine/quantity"
 	"github.com/trailql/trailql/report/manifest"
 )
@@ -23,8 +27,8 @@ func newReportVerifyCommand(a *app) *cobra.Command {
 		Long: `Compares every file of a report with its manifest and names what has changed: a
 file with the first byte, a row, the chain of reports, the signature. Without a
 signature and --key it proves only that files and manifest agree: anybody could
-have written both. --objects reads the log files that
-the report rests on and compares them, too.`,
+have written both. --objects reads the log files that the report rests on, also
+those on S3, and compares them, too.`,
 		Example: `  trailql report verify reports/2026-10 --key key.pub.pem --previous reports/2026-09`,
 		Args:    usageArgs(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -36,7 +40,7 @@ the report rests on and compares them, too.`,
 				o.Keys = append(o.Keys, key)
 			}
 			if objects {
-				o.Object = func(name string) (io.ReadCloser, error) { return os.Open(name) }
+				o.Object = a.objectOpener(cmd.Context())
 			}
 			result, err := manifest.Verify(cmd.Context(), args[0], o)
 			if errors.Is(err, fs.ErrNotExist) {
@@ -53,6 +57,26 @@ the report rests on and compares them, too.`,
 	flags.StringVar(&o.Previous, "previous", "", "`REPORT` before this one: its folder, or the hash of its manifest")
 	flags.BoolVar(&objects, "objects", false, "compare the log files as well")
 	return cmd
+}
+
+// objectOpener opens log files by the names that the ledger has for them.
+func (a *app) objectOpener(ctx context.Context) func(name string) (io.ReadCloser, error) {
+	open := a.sourceOpener()
+	return func(name string) (io.ReadCloser, error) {
+		if !s3.IsURI(name) {
+			return os.Open(name)
+		}
+		bucket, key, _ := strings.Cut(strings.TrimPrefix(name, "s3://"), "/")
+		b, err := open(ctx, "s3://"+bucket)
+		if err != nil {
+			return nil, err
+		}
+		object, err := b.Open(ctx, key)
+		if errors.Is(err, storage.ErrNotExist) {
+			return nil, fmt.Errorf("%w: %w", fs.ErrNotExist, err)
+		}
+		return object, err
+	}
 }
 
 func printVerification(a *app, dir string, r *manifest.Result) error {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/trailql/trailql/catalog/storage/s3"
 )
 
 // app is what every command is given: the streams of the program and the flags
@@ -20,6 +22,7 @@ type app struct {
 	now            func() time.Time
 	signals        *signals // nil in tests
 	configFlags    configFlags
+	s3             s3.Options
 	config         *config // nil for commands that need none
 }
 
@@ -63,8 +66,9 @@ over Parquet files) and answers Athena-like SQL on it, on this machine.`,
 	usage := strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80")
 	root.SetUsageTemplate(usage + "{{if not .HasParent}}\nTopics:\n" + topicList() + "{{end}}")
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.warehouse, "warehouse", a.warehouse, "warehouse `DIR` (default $"+warehouseVariable+" or trailql/warehouse in the user's data folder)")
+	flags.StringVar(&a.warehouse, "warehouse", a.warehouse, "warehouse `DIR` or s3://bucket/prefix (default $"+warehouseVariable+" or trailql/warehouse in the user's data folder)")
 	a.configFlags.add(flags)
+	addS3Flags(flags, &a.s3)
 	flags.BoolVarP(&a.quiet, "quiet", "q", a.quiet, "no progress and no notes")
 	root.AddCommand(
 		newConvertCommand(a),
@@ -73,9 +77,12 @@ over Parquet files) and answers Athena-like SQL on it, on this machine.`,
 		newShellCommand(a),
 		newConfigCommand(a),
 		newExportCommand(a),
+		newLookupCommand(a),
 		newCoverageCommand(a),
+		newVerifyCommand(a),
 		newReportCommand(a),
 		newScheduleCommand(a),
+		newPolicyCommand(a),
 		newVersionCommand(a),
 	)
 	root.SetHelpCommand(newHelpCommand(root))

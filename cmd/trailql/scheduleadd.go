@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/trailql/trailql/engine/dialect"
 	"github.com/trailql/trailql/report/schedule"
 )
 
@@ -112,7 +111,7 @@ func addSchedule(cmd *cobra.Command, a *app, f scheduleAddFlags) error {
 		return fileError(err)
 	}
 	next := s.Next(a.now())
-	a.note("schedule %s added to %s; its first run is due %s", s.Name, f.file, next.Add(s.Delay(next)).In(s.Location()).Format("2006-01-02 15:04 MST"))
+	a.note("schedule %s added to %s; its first run is due %s", s.Name, f.file, localTime(next.Add(s.Delay(next)), &s))
 	if d, err := s.DueAt(next, next); err == nil && d.Period.Open {
 		a.note("the run comes less than %s after the end of its period: events that arrive later are not in the report, and it says so. A later time avoids that", schedule.Duration(d.Period.Lateness))
 	}
@@ -148,26 +147,6 @@ func (a *app) checkScheduled(ctx context.Context, s *schedule.Schedule) error {
 	if _, err := a.prepareReport(ctx, request); err != nil {
 		return err
 	}
-	l, err := loadPacks(s.PackDirs)
-	if err != nil {
-		return err
-	}
-	for _, one := range s.Selections() {
-		p := l.Pack(one.Pack)
-		if p == nil {
-			var known []string
-			for _, p := range l.Packs {
-				known = append(known, p.ID.Value)
-			}
-			if near := dialect.Nearest(one.Pack, known); near != "" {
-				return usagef("there is no pack %q (did you mean %q?)", one.Pack, near)
-			}
-			return usagef("there is no pack %q: trailql report list lists them", one.Pack)
-		}
-		if !p.HasVersion(one.Version) {
-			return usagef("pack %s has no version %q", one.Pack, one.Version)
-		}
-	}
-	_, err = findSources(ctx, s.Convert, strings.NewReader(""))
+	_, err := findSources(ctx, s.Convert, strings.NewReader(""))
 	return err
 }

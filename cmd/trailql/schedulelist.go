@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -21,10 +22,7 @@ func newScheduleListCommand(a *app) *cobra.Command {
 		Example: "  trailql schedule list\n  trailql schedule list --format json | jq '.[] | select(.owed > 0)'",
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if format != "table" && format != "json" {
-				return usagef("--format %q: want table or json", format)
-			}
-			if err := f.settle(); err != nil {
+			if err := errors.Join(checkChoice("format", format, []string{"table", "json"}), f.settle()); err != nil {
 				return err
 			}
 			all, err := (&schedule.Runner{File: f.file, StateDir: f.stateDir, Now: a.now}).Status()

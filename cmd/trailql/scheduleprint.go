@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/trailql/trailql/catalog/storage/s3"
 	"github.com/trailql/trailql/engine/output"
 	"github.com/trailql/trailql/report/schedule"
 )
@@ -75,8 +76,10 @@ func printUnits(ctx context.Context, a *app, f schedulePrintFlags) error {
 			return fmt.Errorf("find this program: %w", err)
 		}
 	}
-	if o.Warehouse, err = filepath.Abs(a.warehouse); err != nil {
-		return err
+	if !s3.IsURI(a.warehouse) {
+		if o.Warehouse, err = filepath.Abs(a.warehouse); err != nil {
+			return err
+		}
 	}
 	if o.Schedules, err = schedule.Load(f.file); err != nil {
 		return fileError(err)

@@ -106,7 +106,7 @@ func runDue(ctx context.Context, a *app, f scheduleFlags, names ...string) error
 		a.note("there are no schedules in %s: trailql schedule add makes one", f.file)
 	}
 	run := &dueRun{app: a, converted: map[string]error{}}
-	run.deliverer = &delivery.Deliverer{Backlog: filepath.Join(f.stateDir, "deliveries"), Now: a.now}
+	run.deliverer = &delivery.Deliverer{Backlog: filepath.Join(f.stateDir, "deliveries"), Now: a.now, OpenStorage: a.openStorage}
 	runner := &schedule.Runner{
 		File: f.file, StateDir: f.stateDir, Now: a.now, Run: run.make,
 		Skip: func(d schedule.Due) { run.skipped = append(run.skipped, d) },

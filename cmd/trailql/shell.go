@@ -15,7 +15,6 @@ import (
 	"golang.org/x/term"
 
 	"github.com/trailql/trailql/catalog"
-	"github.com/trailql/trailql/engine/duck"
 	"github.com/trailql/trailql/repl"
 	"github.com/trailql/trailql/repl/editor"
 )
@@ -98,7 +97,7 @@ func runShell(ctx context.Context, a *app, f *shellFlags) (err error) {
 	} else {
 		defer func() { err = errors.Join(err, closed()) }()
 	}
-	e, err := duck.Open(ctx, options)
+	e, err := a.openEngine(ctx, options)
 	if err != nil {
 		return err
 	}

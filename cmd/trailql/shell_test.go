@@ -142,7 +142,7 @@ func TestShellStops(t *testing.T) {
 	p.environment = append(p.environment, "PS1=bash$ ")
 	x := p.start(t, "bash", "--norc", "--noprofile", "-i")
 	x.waitLast("bash$")
-	x.send("stty -g > before; trailql\r")
+	x.send("cd; stty -g > before; trailql\r")
 	x.waitLast("trailql>")
 	x.send("select 1 +\r")
 	x.waitLast("      ->")

@@ -58,7 +58,7 @@ CARE
   editor, pipes) and reads and writes no files, and cannot be taken back.
 `
 
-const environmentHelp = `TRAILQL_WAREHOUSE    folder of the warehouse
+const environmentHelp = `TRAILQL_WAREHOUSE    folder of the warehouse, or s3://bucket/prefix
 TRAILQL_CONFIG       configuration file
 TRAILQL_PROFILE      profile of the configuration
 TRAILQL_FORMAT       format of the rows
@@ -74,8 +74,11 @@ LC_ALL, LC_CTYPE,    the first that is set counts: without UTF-8 in it,
 LANG                 terminals get ASCII
 CI                   no line of progress, if it is set to anything
 TMPDIR               where what memory cannot hold goes, and table _
-XDG_CONFIG_HOME      trailql/config.toml, trailql/init.sql, saved queries
-XDG_STATE_HOME       trailql/history.jsonl
+XDG_CONFIG_HOME      trailql/config.toml, trailql/init.sql, saved queries,
+                     trailql/packs, trailql/schedules.yaml
+XDG_STATE_HOME       trailql/history.jsonl, and what is known of schedules
+XDG_CACHE_HOME       trailql/s3: copies of data files of a warehouse on S3
+AWS_…                credentials, region, profile: as of the AWS command line
 XDG_DATA_HOME        trailql/warehouse, where nobody says otherwise
 
 A flag wins over its variable, a variable over a configuration file.
@@ -84,8 +87,9 @@ A flag wins over its variable, a variable over a configuration file.
 const exitCodesHelp = `0     done
 1     a statement or the run failed
 2     wrong flags, arguments or configuration: nothing was run
-3     finished, but some of the input was rejected; of a report: the archive
-      does not cover its period and scope, or that cannot be decided
+3     finished, but some of the input was rejected; of a report or coverage:
+      the archive does not cover its period and scope, or that cannot be
+      decided; of verify: something does not hold, or cannot be proven
 4     a limit stopped it: time, memory, bytes to scan, disk
 5     a report was made, and a control is in alarm at --fail-on or above
 6     a report was made, and a control could not be assessed because of an error

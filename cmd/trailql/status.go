@@ -6,19 +6,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/trailql/trailql/catalog"
+	"github.com/trailql/trailql/catalog/storage/s3"
 	"github.com/trailql/trailql/convert"
 	"github.com/trailql/trailql/convert/cloudtrail"
 	"github.com/trailql/trailql/engine"
 	"github.com/trailql/trailql/engine/duck"
-	"github.com/trailql/trailql/engine/output"
 	"github.com/trailql/trailql/engine/quantity"
 )
 
@@ -40,7 +40,14 @@ type status struct {
 	// Event ids that several records share which are not equal; nil when memory
 	// did not suffice to count them.
 	SharedEventIDs *int64 `json:"shared_event_ids"`
+
+	firstDay, lastDay string // that have records
+	notCounted        error  // why SharedEventIDs is nil
 }
+
+// statusFetch is how much of a warehouse elsewhere is fetched to count shared
+// event ids.
+const statusFetch = 1 << 30
 
 type tableStatus struct {
 	Name    string `json:"name"`
@@ -60,8 +67,8 @@ belong to several records that differ.`,
 		Example: "  trailql status\n  trailql status --format json | jq .rejected",
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if format != "table" && format != "json" {
-				return usagef("--format %q: want table or json", format)
+			if err := checkChoice("format", format, []string{"table", "json"}); err != nil {
+				return err
 			}
 			var o duck.Options
 			if memory != "" {
@@ -75,7 +82,7 @@ belong to several records that differ.`,
 				return err
 			}
 			if s.SharedEventIDs == nil {
-				a.note("shared event ids were not counted: that takes more memory, see --memory")
+				a.note("shared event ids were not counted: %v", s.notCounted)
 			}
 			if format == "json" {
 				out := json.NewEncoder(a.stdout)
@@ -105,12 +112,16 @@ func readStatus(ctx context.Context, a *app, o duck.Options) (s status, err erro
 		return s, nil
 	}
 	o.Catalog = c
-	e, err := duck.Open(ctx, o)
+	e, err := a.openEngine(ctx, o)
 	if err != nil {
 		return status{}, err
 	}
 	defer func() { err = errors.Join(err, e.Close()) }()
-	return s, s.readRecords(ctx, e)
+	var limits engine.Limits
+	if s3.IsURI(a.warehouse) {
+		limits.Scan = statusFetch
+	}
+	return s, s.readRecords(ctx, e, limits)
 }
 
 // readSnapshot takes what the metadata of the tables knows.
@@ -137,6 +148,17 @@ func (s *status) readSnapshot(ctx context.Context, c *catalog.Catalog) error {
 		}
 	}
 	s.Objects = s.records(convert.LedgerTable)
+	if s.Objects > 0 {
+		ledger, err := snapshot.Table(convert.LedgerTable)
+		if err != nil {
+			return err
+		}
+		missing, err := convert.Missing(ctx, c, ledger)
+		if err != nil {
+			return err
+		}
+		s.Objects -= missing
+	}
 	s.Rejected = s.records(convert.RejectedTable)
 	return nil
 }
@@ -161,12 +183,20 @@ func (s *status) readPartitions(ctx context.Context, t *catalog.Table) error {
 		}
 	}
 	s.Regions, s.Days = len(regions), len(days)
+	if len(days) > 0 {
+		inOrder := slices.Sorted(maps.Keys(days))
+		s.firstDay, s.lastDay = inOrder[0], inOrder[len(inOrder)-1]
+	}
 	return nil
 }
 
 // readRecords asks the records for the rest.
-func (s *status) readRecords(ctx context.Context, e engine.Engine) error {
-	span, err := queryNumbers(ctx, e, "SELECT epoch_us(min(eventtimestamp)), epoch_us(max(eventtimestamp)) FROM cloudtrail_logs")
+func (s *status) readRecords(ctx context.Context, e engine.Engine, limits engine.Limits) error {
+	// The files of these two days suffice.
+	span, err := queryNumbers(ctx, e, engine.Query{
+		SQL:    "SELECT epoch_us(min(eventtimestamp)), epoch_us(max(eventtimestamp)) FROM cloudtrail_logs WHERE date IN (?, ?)",
+		Params: []any{s.firstDay, s.lastDay},
+	})
 	if err != nil {
 		return fmt.Errorf("read span of events: %w", err)
 	}
@@ -176,10 +206,14 @@ func (s *status) readRecords(ctx context.Context, e engine.Engine) error {
 		const day = 24 * time.Hour
 		s.DaysSpan = int(to.Truncate(day).Sub(from.Truncate(day))/day) + 1
 	}
-	shared, err := queryNumbers(ctx, e, `SELECT count(*) FROM (
-		SELECT eventid FROM cloudtrail_logs WHERE eventid IS NOT NULL GROUP BY eventid HAVING count(*) > 1)`)
+	shared, err := queryNumbers(ctx, e, engine.Query{Limits: limits, SQL: `SELECT count(*) FROM (
+		SELECT eventid FROM cloudtrail_logs WHERE eventid IS NOT NULL GROUP BY eventid HAVING count(*) > 1)`})
 	switch {
 	case errors.Is(err, engine.ErrLimit): // the rest is worth knowing without it
+		s.notCounted = errors.New("that takes more memory, see --memory")
+		if b := s.table(convert.LogsTable).Bytes; limits.Scan > 0 && b > limits.Scan {
+			s.notCounted = fmt.Errorf("that would fetch %s", quantity.Bytes(b))
+		}
 	case err != nil:
 		return fmt.Errorf("count shared event ids: %w", err)
 	default:
@@ -189,8 +223,8 @@ func (s *status) readRecords(ctx context.Context, e engine.Engine) error {
 }
 
 // queryNumbers returns the first row of a query for whole numbers; nil is NULL.
-func queryNumbers(ctx context.Context, e engine.Engine, sql string) (row []*int64, err error) {
-	result, err := e.Query(ctx, engine.Query{SQL: sql})
+func queryNumbers(ctx context.Context, e engine.Engine, q engine.Query) (row []*int64, err error) {
+	result, err := e.Query(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -218,40 +252,42 @@ func queryNumbers(ctx context.Context, e engine.Engine, sql string) (row []*int6
 	return nil, errors.New("no row")
 }
 
-func (s *status) records(table string) int64 {
-	i := slices.IndexFunc(s.Tables, func(t tableStatus) bool { return t.Name == table })
+func (s *status) table(name string) tableStatus {
+	i := slices.IndexFunc(s.Tables, func(t tableStatus) bool { return t.Name == name })
 	if i < 0 {
-		return 0
+		return tableStatus{}
 	}
-	return s.Tables[i].Records
+	return s.Tables[i]
 }
 
+func (s *status) records(table string) int64 { return s.table(table).Records }
+
 func (s *status) print(w io.Writer) error {
-	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	row := func(name, format string, args ...any) {
-		fmt.Fprintf(out, "%s\t%s\n", name, fmt.Sprintf(format, args...))
-	}
-	row("warehouse", "%s", output.Escape(s.Warehouse))
-	row("version", "%d", s.Version)
+	facts := &textTable{}
+	facts.fact("warehouse", "%s", s.Warehouse)
+	facts.fact("version", "%d", s.Version)
 	if s.Changed != nil {
-		row("last change", "%s", s.Changed.UTC().Format(time.RFC3339))
+		facts.fact("last change", "%s", s.Changed.UTC().Format(time.RFC3339))
 	}
 	if s.FirstEvent != nil {
-		row("events", "%s to %s", s.FirstEvent.Format(time.RFC3339), s.LastEvent.Format(time.RFC3339))
+		facts.fact("events", "%s to %s", s.FirstEvent.Format(time.RFC3339), s.LastEvent.Format(time.RFC3339))
 	}
-	row("days", "%s with records, of %s", quantity.Count(int64(s.Days)), quantity.Count(int64(s.DaysSpan)))
-	row("regions", "%s", quantity.Count(int64(s.Regions)))
-	row("log files read", "%s", quantity.Count(s.Objects))
-	row("rejected", "%s", quantity.Count(s.Rejected))
+	facts.fact("days", "%s with records, of %s", quantity.Count(int64(s.Days)), quantity.Count(int64(s.DaysSpan)))
+	facts.fact("regions", "%s", quantity.Count(int64(s.Regions)))
+	facts.fact("log files read", "%s", quantity.Count(s.Objects))
+	facts.fact("rejected", "%s", quantity.Count(s.Rejected))
 	if s.SharedEventIDs != nil {
-		row("shared event ids", "%s", quantity.Count(*s.SharedEventIDs))
+		facts.fact("shared event ids", "%s", quantity.Count(*s.SharedEventIDs))
 	} else {
-		row("shared event ids", "not counted")
+		facts.fact("shared event ids", "not counted")
 	}
-	fmt.Fprintln(out)
-	fmt.Fprintln(out, "table\trows\tfiles\tsize")
+	if err := facts.write(w); err != nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	tables := newTextTable("table", "rows", "files", "size")
 	for _, t := range s.Tables {
-		fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", output.Escape(t.Name), quantity.Count(t.Records), quantity.Count(t.Files), quantity.Bytes(t.Bytes))
+		tables.row(t.Name, quantity.Count(t.Records), quantity.Count(t.Files), quantity.Bytes(t.Bytes))
 	}
-	return out.Flush()
+	return tables.write(w)
 }

@@ -28,14 +28,21 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
+	testscript.Run(t, scriptParams("testdata/script", sample, func(*testscript.Env) error { return nil }))
+}
+
+// scriptParams are those of the scripts in a folder; setup adds to their
+// environment.
+func scriptParams(dir, sample string, setup func(*testscript.Env) error) testscript.Params {
+	return testscript.Params{
+		Dir:                 dir,
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("SAMPLE", sample)
 			e.Setenv("TRAILQL_WAREHOUSE", filepath.Join(e.WorkDir, "warehouse"))
 			e.Setenv("XDG_DATA_HOME", filepath.Join(e.WorkDir, "data"))
-			return nil
+			e.Setenv("AWS_EC2_METADATA_DISABLED", "true") // no network
+			return setup(e)
 		},
 		Condition: func(condition string) (bool, error) {
 			switch condition {
@@ -50,7 +57,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits,
 		},
-	})
+	}
 }
 
 func exits(ts *testscript.TestScript, neg bool, args []string) {

@@ -76,13 +76,12 @@ func Summarize(r *report.Report, dir, manifest string) Message {
 		var attention []report.Control
 		for _, c := range p.Controls {
 			one.States[string(c.State)]++
-			switch c.State {
-			case report.Fail, report.Review, report.Error, report.NotAssessed:
+			if c.State.NeedsAttention() {
 				attention = append(attention, c)
 			}
 		}
 		slices.SortStableFunc(attention, func(a, b report.Control) int {
-			return cmp.Or(cmp.Compare(urgency(a.State), urgency(b.State)), cmp.Compare(b.Severity, a.Severity))
+			return cmp.Or(cmp.Compare(a.State.Urgency(), b.State.Urgency()), cmp.Compare(b.Severity, a.Severity))
 		})
 		for _, c := range attention {
 			one.Attention = append(one.Attention, Control{c.ID, c.Title, string(c.State), c.Severity.String(), c.Count})
@@ -109,10 +108,6 @@ func Failed(id, schedule string, p report.Period, packs []string, at time.Time, 
 // failure says what there is to say of a report that was not made.
 const failure = "There is no report: it could not be made. trailql schedule list says why, on the machine that runs the schedule. It is tried again."
 
-func urgency(s report.State) int {
-	return slices.Index([]report.State{report.Error, report.Fail, report.NotAssessed, report.Review}, s)
-}
-
 // Subject is the message in a line.
 func (m Message) Subject() string {
 	return oneLine(fmt.Sprintf("[trailql] %s: %s, %s", strings.ToUpper(string(m.Status)), m.Title, m.Period))
@@ -124,15 +119,14 @@ func (p Period) String() string {
 		zone = time.UTC
 	}
 	from, to := p.From.In(zone), p.To.In(zone)
-	const day = "2006-01-02"
-	if from.Format("15:04:05") != "00:00:00" || to.Format("15:04:05") != "00:00:00" {
+	if from.Format(time.TimeOnly) != "00:00:00" || to.Format(time.TimeOnly) != "00:00:00" {
 		return from.Format(time.RFC3339) + " to " + to.Format(time.RFC3339)
 	}
 	last := to.AddDate(0, 0, -1)
 	if !last.After(from) {
-		return from.Format(day)
+		return from.Format(time.DateOnly)
 	}
-	return from.Format(day) + " to " + last.Format(day)
+	return from.Format(time.DateOnly) + " to " + last.Format(time.DateOnly)
 }
 
 // maxAttention is how many controls of a pack a text lists.
@@ -180,9 +174,8 @@ func (m Message) Text() string {
 
 // states counts the controls, the ones to look at first.
 func (p Pack) states() string {
-	order := []report.State{report.Error, report.Fail, report.NotAssessed, report.Review, report.Pass, report.NoActivity, report.Suppressed, report.NotApplicable}
 	var parts []string
-	for _, s := range order {
+	for _, s := range report.AllStates() {
 		if n := p.States[string(s)]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, s))
 		}

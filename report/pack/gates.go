@@ -32,7 +32,8 @@ func conjuncts(condition string) []conjunct {
 	var list []conjunct
 	one, words, depth := conjunct{simple: true}, []string(nil), 0
 	end := func(at int) {
-		one.to, one.text = at, strings.Join(words, " ")
+		// A member's name stays in one piece, or the whole struct would be read.
+		one.to, one.text = at, strings.ReplaceAll(strings.Join(words, " "), " . ", ".")
 		list = append(list, one)
 		one, words = conjunct{from: at, simple: true}, nil
 	}
@@ -111,6 +112,7 @@ func (s *scan) gates() {
 			rest = rest[:c.from] + strings.Repeat(" ", c.to-c.from) + rest[c.to:]
 		}
 		p.where.Value = withoutAnd(rest)
+		p.early = !p.named() && !p.gated && p.where.Value != ""
 	}
 }
 
@@ -128,7 +130,8 @@ func withoutAnd(condition string) string {
 	return condition
 }
 
-// writeLive writes the rules that an event may still concern after the gates.
+// writeLive writes the rules that an event may still concern after the gates, and
+// the early ones that take it.
 func (s *scan) writeLive(w *sqlWriter) error {
 	for word := range s.words {
 		live := "candidates" + strconv.Itoa(word)
@@ -149,7 +152,20 @@ func (s *scan) writeLive(w *sqlWriter) error {
 			}
 			live, text = "bitwise_and("+live, text+", CASE WHEN "+e.sql+" THEN -1 ELSE "+number(^mask)+" END)"
 		}
-		w.add(",\n\t", live, text, " AS live", strconv.Itoa(word))
+		w.add(",\n\t", live, text)
+		for _, p := range s.rules {
+			if p.word != word || !p.early {
+				continue
+			}
+			e, err := s.expand(p.where)
+			if err != nil {
+				return err
+			}
+			w.add(" + CASE WHEN ")
+			w.insert(e)
+			w.add(" THEN ", number(1<<p.bit), " ELSE 0 END")
+		}
+		w.add(once, " AS live", strconv.Itoa(word))
 	}
 	return nil
 }

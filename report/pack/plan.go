@@ -266,7 +266,7 @@ type extent struct{ from, to time.Time }
 func (b *planner) window(w *sqlWriter, read extent) {
 	from, to := read.from.UTC(), read.to.UTC()
 	w.add("date >= '", from.Format(time.DateOnly), "' AND date <= '", to.Add(-1).Format(time.DateOnly), "'",
-		" AND eventtimestamp >= ", instantSQL(from), " AND eventtimestamp < ", instantSQL(to))
+		" AND eventtimestamp >= ", InstantSQL(from), " AND eventtimestamp < ", InstantSQL(to))
 	for _, one := range []struct {
 		column string
 		values []string
@@ -285,7 +285,7 @@ func (b *planner) window(w *sqlWriter, read extent) {
 	}
 }
 
-// instantSQL is a time as SQL.
-func instantSQL(t time.Time) string {
+// InstantSQL is a time as SQL, to the microsecond.
+func InstantSQL(t time.Time) string {
 	return "from_iso8601_timestamp('" + t.UTC().Format("2006-01-02T15:04:05.999999Z") + "')"
 }

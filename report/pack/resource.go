@@ -1,6 +1,7 @@
 package pack
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"regexp"
@@ -156,9 +157,8 @@ func (p *pass) touches(i int, args [][2]int) error {
 	values := maps.Clone(p.values)
 	var terms []string
 	if len(patterns.names) > 0 {
-		values["resource_names"] = patterns.names
-		terms = append(terms, "any_match(request_resources, n -> listed(resource_name(n), $resource_names))",
-			"any_match(resources, r -> listed(resource_name(coalesce(r.arn, '')), $resource_names))")
+		requested, resource := namedResources("resource_names", patterns.names, values)
+		terms = append(terms, requested, resource)
 	}
 	if len(patterns.arns) > 0 {
 		values["resource_arns"] = patterns.arns
@@ -166,8 +166,7 @@ func (p *pass) touches(i int, args [][2]int) error {
 	}
 	for k, one := range patterns.placed {
 		name := "resource_names_" + number(int64(k))
-		values[name] = one.names
-		term := "any_match(request_resources, n -> listed(resource_name(n), $" + name + "))"
+		term, _ := namedResources(name, one.names, values)
 		if one.service != "" { // rds stands for rds-data, too
 			values[name+"_service"] = one.service
 			term = "starts_with(eventsource, $" + name + "_service) AND " + term
@@ -195,6 +194,37 @@ func (p *pass) touches(i int, args [][2]int) error {
 	}
 	p.insert(i, expansion{sql: string(sub.out), params: sub.params})
 	return nil
+}
+
+// namedResources are conditions that the request names a resource of a list, and that the
+// resources of the event do; the list becomes a value. Names are read out of ARNs, and
+// resources out of requests, only where parts of the texts of the list are found.
+func namedResources(list string, names []string, values map[string]any) (requested, resource string) {
+	values[list] = names
+	inName, inRequest := "listed(resource_name({1}), $"+list+")", "any_match(request_resources, n -> {1})"
+	var parts []string
+	plain := true
+	for _, name := range names {
+		part := longestPart(name)
+		parts = append(parts, "*"+part+"*")
+		plain = plain && plainText.MatchString(part)
+	}
+	if !slices.Contains(parts, "**") {
+		values[list+"_parts"] = parts
+		inName = "CASE WHEN listed({1}, $" + list + "_parts) THEN " + inName + " ELSE false END"
+		if plain { // JSON has it as it is, or with \u
+			inRequest = "CASE WHEN listed(requestparameters, $" + list + `_parts) OR strpos(requestparameters, '\u') > 0 THEN ` + inRequest + " ELSE false END"
+		}
+	}
+	in := func(name string) string { return strings.ReplaceAll(inName, "{1}", name) }
+	return strings.ReplaceAll(inRequest, "{1}", in("n")), "any_match(resources, r -> " + in("coalesce(r.arn, '')") + ")"
+}
+
+var plainText = regexp.MustCompile(`^[A-Za-z0-9_.-]*[A-Za-z_-][A-Za-z0-9_.-]*$`)
+
+// longestPart is the longest of the texts between the * of a glob.
+func longestPart(glob string) string {
+	return slices.MaxFunc(strings.Split(glob, "*"), func(a, b string) int { return cmp.Compare(len(a), len(b)) })
 }
 
 const (

@@ -49,7 +49,7 @@ func (b *planner) rows() error {
 	} else {
 		w.add("(")
 		s.taken(w)
-		w.add(") AND (", instant, " >= ", instantSQL(b.options.From), " AND ", instant, " < ", instantSQL(b.options.To), " OR ")
+		w.add(") AND (", instant, " >= ", InstantSQL(b.options.From), " AND ", instant, " < ", InstantSQL(b.options.To), " OR ")
 		s.masks(w, around)
 		w.add(")")
 	}
@@ -88,8 +88,11 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// details writes the extra columns of the rules that took an event, each once, as
-// members of a JSON object.
+// detailEnd stands between the extra columns of an event, which are name=text. Of a
+// text that has chr(31) in it, = follows that. JSON would be written and read slowly.
+const detailEnd = "chr(31) || ','"
+
+// details writes the extra columns of the rules that took an event, each once.
 func (s *scan) details(w *sqlWriter) error {
 	var names []string
 	wanted := map[string][]int64{} // the rules that show a column
@@ -114,7 +117,7 @@ func (s *scan) details(w *sqlWriter) error {
 	return nil
 }
 
-// members writes columns, with commas between them, or NULL for events of which none
+// members writes columns, with detailEnd between them, or NULL for events of which none
 // is wanted: in halves, for most events have few.
 func (s *scan) members(w *sqlWriter, names []string, wanted map[string][]int64) error {
 	masks := make([]int64, s.words)
@@ -127,7 +130,7 @@ func (s *scan) members(w *sqlWriter, names []string, wanted map[string][]int64) 
 	s.masks(w, masks)
 	w.add(" THEN ")
 	if half := len(names) / 2; half > 0 {
-		w.add("concat_ws(',', ")
+		w.add("concat_ws(", detailEnd, ", ")
 		if err := s.members(w, names[:half], wanted); err != nil {
 			return err
 		}
@@ -141,9 +144,9 @@ func (s *scan) members(w *sqlWriter, names []string, wanted map[string][]int64) 
 		if err != nil {
 			return err
 		}
-		w.add("'\"", names[0], "\":' || json_format(CAST(CAST(")
+		w.add("'", names[0], "=' || replace(CAST(")
 		w.insert(e)
-		w.add(" AS varchar) AS JSON))")
+		w.add(" AS varchar), chr(31), chr(31) || '=')")
 	}
 	w.add(" END")
 	return nil

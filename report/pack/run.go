@@ -3,7 +3,6 @@ package pack
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"math/bits"
@@ -222,38 +221,18 @@ func (r *eventReader) taken(p *placed, took int64) Taken {
 	return t
 }
 
-// details reads what Library.details writes: members of a JSON object, each a name
-// without escapes and a text, with commas between them.
+// details reads what scan.details writes.
 func (r *eventReader) details(text string) error {
 	clear(r.values)
-	for rest := strings.Trim(text, ","); rest != ""; rest = strings.TrimLeft(rest, ",") {
-		name, after, ok := strings.Cut(strings.TrimPrefix(rest, `"`), `":"`)
+	for one := range strings.SplitSeq(text, "\x1f,") {
+		if one == "" {
+			continue // of columns that are not wanted
+		}
+		name, value, ok := strings.Cut(one, "=")
 		if !ok {
-			return fmt.Errorf("run rules: read columns of an event: %.60q", rest)
+			return fmt.Errorf("run rules: read columns of an event: %.60q", one)
 		}
-		end := strings.IndexAny(after, `"\\`)
-		if end >= 0 && after[end] == '"' {
-			r.values[name] = after[:end]
-			rest = after[end+1:]
-			continue
-		}
-		for end >= 0 && after[end] == '\\' {
-			next := strings.IndexAny(after[min(end+2, len(after)):], `"\\`)
-			if next < 0 {
-				end = -1
-				break
-			}
-			end += 2 + next
-		}
-		if end < 0 {
-			return fmt.Errorf("run rules: read column %s of an event: %.60q", name, after)
-		}
-		var v string
-		if err := json.Unmarshal([]byte(`"`+after[:end+1]), &v); err != nil {
-			return fmt.Errorf("run rules: read column %s of an event: %w", name, err)
-		}
-		r.values[name] = v
-		rest = after[end+1:]
+		r.values[name] = strings.ReplaceAll(value, "\x1f=", "\x1f")
 	}
 	return nil
 }

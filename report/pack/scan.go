@@ -14,6 +14,9 @@ type placed struct {
 
 	where Text // what gates leave of the rule's
 	gated bool // by one at least
+	// early: neither names nor gates spare it an event, and its condition is looked at
+	// with the gates, so that what is left of the events is fewer.
+	early bool
 }
 
 // maxBits is what is used of a word: the sign stays out of it.
@@ -59,6 +62,14 @@ func (b *planner) scan(rules []*Rule) *scan {
 	return s
 }
 
+// once adds nothing to a number. An engine must not compute bits a second time for a
+// condition on them, and does not where chance comes in.
+const once = " + CAST(floor(random()) AS bigint)"
+
+// fewRules are so few that it costs more to leave events out than to look at their
+// conditions.
+const fewRules = 8
+
 // write writes the events of a time with their bits, as a query in brackets:
 //
 //   - which rules an event may concern by its service and name is found out once
@@ -74,9 +85,7 @@ func (s *scan) write(w *sqlWriter, read extent) error {
 		if err := s.word(w, word); err != nil {
 			return err
 		}
-		// An engine must not compute the bits a second time for a condition on them,
-		// and does not where chance comes in. It adds nothing.
-		w.add(" + CAST(floor(random()) AS bigint) AS took", strconv.Itoa(word))
+		w.add(once, " AS took", strconv.Itoa(word))
 	}
 	w.add("\nFROM (\nSELECT *")
 	if err := s.writeLive(w); err != nil {
@@ -84,17 +93,33 @@ func (s *scan) write(w *sqlWriter, read extent) error {
 	}
 	w.add("\nFROM (\nSELECT *")
 	s.flat.writeMacros(w)
-	w.add("\nFROM (\nSELECT candidates0")
-	for i := 1; i < s.words; i++ {
-		w.add(", candidates", strconv.Itoa(i))
+	named := slices.ContainsFunc(s.rules, func(p *placed) bool { return p.named() })
+	w.add("\nFROM (\nSELECT ")
+	for i := range s.words {
+		if i > 0 {
+			w.add(", ")
+		}
+		if !named {
+			w.add("CAST(", number(s.always(i)), " AS bigint) AS ")
+		}
+		w.add("candidates", strconv.Itoa(i))
 	}
 	s.flat.write(w)
-	w.add("\nFROM cloudtrail_logs JOIN ")
-	s.candidates(w, read)
-	w.add(" ON coalesce(eventsource, '') = candidate_source AND coalesce(eventname, '') = candidate_name\nWHERE ")
+	w.add("\nFROM cloudtrail_logs")
+	if named {
+		w.add(" JOIN ")
+		s.candidates(w, read)
+		w.add(" ON coalesce(eventsource, '') = candidate_source AND coalesce(eventname, '') = candidate_name")
+	}
+	w.add("\nWHERE ")
 	s.window(w, read)
 	s.services(w)
-	w.add(") columns) columns_and_macros) events)")
+	w.add(") columns) columns_and_macros) events")
+	if len(s.rules) > fewRules {
+		w.add(" WHERE ")
+		s.any(w, "live")
+	}
+	w.add(")")
 	return nil
 }
 
@@ -126,11 +151,16 @@ func (s *scan) services(w *sqlWriter) {
 
 // taken writes the condition that any rule took an event.
 func (s *scan) taken(w *sqlWriter) {
+	s.any(w, "took")
+}
+
+// any writes the condition that a bit is set in the words of a name.
+func (s *scan) any(w *sqlWriter, name string) {
 	for i := range s.words {
 		if i > 0 {
 			w.add(" OR ")
 		}
-		w.add("took", strconv.Itoa(i), " <> 0")
+		w.add(name, strconv.Itoa(i), " <> 0")
 	}
 }
 
@@ -151,19 +181,17 @@ func (s *scan) masks(w *sqlWriter, masks []int64) {
 
 // word writes the bits of all rules of one word.
 func (s *scan) word(w *sqlWriter, word int) error {
-	var named, gated, others []*placed
+	var named, gated []*placed
 	plain := int64(0) // rules that are no more than names and gates
 	for _, p := range s.rules {
 		switch {
 		case p.word != word:
-		case (p.named() || p.gated) && p.where.Value == "" && p.bits() == 1:
+		case (p.where.Value == "" || p.early) && p.bits() == 1:
 			plain |= 1 << p.bit
 		case p.named():
 			named = append(named, p)
-		case p.gated:
-			gated = append(gated, p)
 		default:
-			others = append(others, p)
+			gated = append(gated, p)
 		}
 	}
 	w.add("bitwise_and(live", strconv.Itoa(word), ", ", number(plain), ")")
@@ -173,12 +201,6 @@ func (s *scan) word(w *sqlWriter, word int) error {
 		}
 		w.add("\n\t+ ")
 		if err := s.tree(w, word, rules); err != nil {
-			return err
-		}
-	}
-	for _, p := range others {
-		w.add("\n\t+ ")
-		if err := s.took(w, p); err != nil {
 			return err
 		}
 	}
@@ -219,7 +241,7 @@ func (s *scan) took(w *sqlWriter, p *placed) error {
 		defer func() { s.flat.rule = nil }()
 	}
 	nested := 0
-	if p.where.Value != "" {
+	if p.where.Value != "" && !p.early {
 		e, err := s.expand(p.where)
 		if err != nil {
 			return err
@@ -260,18 +282,23 @@ func sortedByService(rules []*placed) []*placed {
 	return rules
 }
 
+// always are the rules of a word that may concern any event.
+func (s *scan) always(word int) int64 {
+	mask := int64(0)
+	for _, p := range s.rules {
+		if p.word == word && !p.named() && !p.early {
+			mask |= 1 << p.bit
+		}
+	}
+	return mask
+}
+
 // candidates writes a query for the services and names that occur, with the rules
 // that name them.
 func (s *scan) candidates(w *sqlWriter, read extent) {
 	w.add("(SELECT * FROM (SELECT *")
 	for word := range s.words {
-		always := int64(0)
-		for _, p := range s.rules {
-			if p.word == word && !p.named() {
-				always |= 1 << p.bit
-			}
-		}
-		w.add(",\n\tCAST(", number(always))
+		w.add(",\n\tCAST(", number(s.always(word)))
 		for _, p := range s.rules {
 			if p.word == word && p.named() {
 				w.add(" + CASE WHEN ")

@@ -335,7 +335,7 @@ func (k *keptColumns) first(w *sqlWriter, index int, t *tally, keys int) {
 	}
 	w.add("\nFROM (SELECT ", all, ", count(*) AS n, min(instant) AS first_at, max(instant) AS last_at, min_by(id, ROW(instant, id)) AS one_id\nFROM (SELECT ")
 	k.from(w, t, keys)
-	w.add(" AND instant >= ", instantSQL(k.options.From.Add(-time.Duration(t.first.Lookback))), ") events GROUP BY ", all, ") uses) firsts WHERE first_at >= ", instantSQL(k.options.From))
+	w.add(" AND instant >= ", InstantSQL(k.options.From.Add(-time.Duration(t.first.Lookback))), ") events GROUP BY ", all, ") uses) firsts WHERE first_at >= ", InstantSQL(k.options.From))
 	if known != "" {
 		w.add(" AND begun = first_at")
 	}

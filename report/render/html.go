@@ -216,7 +216,7 @@ func (d *document) attentionViews() (views []controlView, unassessed int) {
 // worst is the most urgent state that there is, PASS if none needs attention.
 func (d *document) worst() report.State {
 	for _, s := range report.AllStates() {
-		if needsAttention(s) && d.summary.states[s] > 0 {
+		if s.NeedsAttention() && d.summary.states[s] > 0 {
 			return s
 		}
 	}

@@ -2,7 +2,6 @@ package render
 
 import (
 	"bytes"
-	_ "embed"
 	"encoding/json"
 	"io"
 	"strconv"
@@ -11,12 +10,6 @@ import (
 	"github.com/trailql/trailql/report"
 	"github.com/trailql/trailql/report/pack"
 )
-
-//go:embed report.schema.json
-var schema []byte
-
-// Schema is the JSON Schema of report.json.
-func Schema() []byte { return bytes.Clone(schema) }
 
 // writeJSON writes an object of which every line but the first and the last is a
 // part or an element of one: a changed line says what changed.

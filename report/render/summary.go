@@ -8,9 +8,6 @@ import (
 	"github.com/trailql/trailql/report/pack"
 )
 
-// urgency orders states; a state that is not known comes first.
-func urgency(s report.State) int { return slices.Index(report.AllStates(), s) }
-
 // severities are all of them, the worst first.
 var severities = []pack.Severity{pack.Critical, pack.High, pack.Medium, pack.Low, pack.Info}
 
@@ -32,7 +29,7 @@ func summarize(controls []control) summary {
 		s.count += c.Count
 		s.suppressed += c.Suppressed
 		s.unlisted += c.Unlisted
-		if inAlarm(c.State) {
+		if c.State.InAlarm() {
 			for severity, n := range c.Open {
 				s.open[severity] += n
 			}
@@ -52,24 +49,16 @@ func summarize(controls []control) summary {
 	return s
 }
 
-// inAlarm: a person has to look at the events of the control.
-func inAlarm(s report.State) bool { return s == report.Fail || s == report.Review }
-
-// needsAttention: somebody has to do something about the control.
-func needsAttention(s report.State) bool {
-	return s == report.Error || inAlarm(s) || s == report.NotAssessed
-}
-
 // attention are the controls that need it, the most urgent first.
 func (d *document) attention() []control {
 	var list []control
 	for _, c := range d.controls {
-		if needsAttention(c.State) {
+		if c.State.NeedsAttention() {
 			list = append(list, c)
 		}
 	}
 	slices.SortStableFunc(list, func(a, b control) int {
-		return cmp.Or(cmp.Compare(urgency(a.State), urgency(b.State)), cmp.Compare(b.Severity, a.Severity))
+		return cmp.Or(cmp.Compare(a.State.Urgency(), b.State.Urgency()), cmp.Compare(b.Severity, a.Severity))
 	})
 	return list
 }

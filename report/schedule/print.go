@@ -26,7 +26,7 @@ const (
 // Unit is a file for a platform.
 type Unit struct{ Name, Text string }
 
-// UnitOptions say what the units run. Paths are absolute.
+// UnitOptions say what the units run. Paths are absolute; Warehouse may be a URI.
 type UnitOptions struct {
 	Program   string // of trailql
 	File      string // of the schedules
@@ -89,6 +89,10 @@ func (o UnitOptions) folders() []string {
 	return slices.Compact(folders)
 }
 
+// remote reports whether the warehouse lies elsewhere: then copies of its data files
+// are kept in the user's cache folder, which has to be one that can be written to.
+func (o UnitOptions) remote() bool { return strings.Contains(o.Warehouse, "://") }
+
 // variables are those of the environment that have secrets.
 func (o UnitOptions) variables() []string {
 	var names []string
@@ -138,6 +142,9 @@ func systemdUnits(o UnitOptions) ([]Unit, error) {
 	if names := o.variables(); len(names) > 0 {
 		s.WriteString("# In this file, which only root can read: " + strings.Join(names, ", ") + "\n" +
 			"EnvironmentFile=/etc/trailql/reports.env\n")
+	}
+	if o.remote() {
+		s.WriteString("CacheDirectory=trailql\nEnvironment=XDG_CACHE_HOME=/var/cache\n")
 	}
 	s.WriteString("UMask=0077\nNice=10\nIOSchedulingClass=idle\n" +
 		"NoNewPrivileges=yes\nPrivateTmp=yes\nPrivateDevices=yes\nProtectSystem=strict\nProtectKernelTunables=yes\nProtectKernelModules=yes\nProtectControlGroups=yes\n")
@@ -220,10 +227,12 @@ func kubernetesManifest(o UnitOptions) ([]Unit, error) {
 	inside := o
 	inside.File = containerConfig + "/schedules.yaml"
 	inside.StateDir = containerData + "/state"
-	if !strings.Contains(o.Warehouse, "://") {
+	var environment []any
+	if o.remote() {
+		environment = append(environment, object{"name", "XDG_CACHE_HOME", "value", containerData + "/cache"})
+	} else {
 		inside.Warehouse = containerData + "/warehouse"
 	}
-	var environment []any
 	for _, name := range o.variables() {
 		environment = append(environment, object{"name", name, "valueFrom", object{"secretKeyRef", object{"name", unitName, "key", name}}})
 	}

@@ -61,6 +61,31 @@ func TestSystemd(t *testing.T) {
 	}
 }
 
+// TestRemoteWarehouse: a bucket is named as it is, and there is a place for copies.
+func TestRemoteWarehouse(t *testing.T) {
+	local, o := unitOptions(), unitOptions()
+	o.Warehouse = "s3://lake/trail"
+	local.Image, o.Image = "trailql", "trailql"
+	for p, want := range map[Platform][]string{
+		Systemd:    {" --warehouse s3://lake/trail\n", "CacheDirectory=trailql\nEnvironment=XDG_CACHE_HOME=/var/cache\n"},
+		Cron:       {" --warehouse s3://lake/trail "},
+		Kubernetes: {"- s3://lake/trail\n", "- name: XDG_CACHE_HOME\n", "value: /var/lib/trailql/cache\n"},
+	} {
+		text := units(t, p, o)[0].Text
+		for _, w := range want {
+			if !strings.Contains(text, w) {
+				t.Errorf("%s: no %q in\n%s", p, w, text)
+			}
+		}
+		if text := units(t, p, local)[0].Text; strings.Contains(text, "XDG_CACHE_HOME") {
+			t.Errorf("%s: a local warehouse needs no cache:\n%s", p, text)
+		}
+		if p == Systemd && strings.Contains(text, "-s3:") {
+			t.Errorf("a bucket among the folders:\n%s", text)
+		}
+	}
+}
+
 // TestSystemdVerifies asks systemd itself.
 func TestSystemdVerifies(t *testing.T) {
 	program, err := exec.LookPath("systemd-analyze")

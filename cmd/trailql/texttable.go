@@ -28,12 +28,16 @@ func (l *lines) write(w io.Writer) error {
 	return err
 }
 
-// textTable is a table for people, in aligned columns. Its values are escaped.
+// textTable is a table for people, in aligned columns; zero has no header. Its values
+// are escaped.
 type textTable struct{ rows [][]string }
 
 func newTextTable(names ...string) *textTable { return &textTable{[][]string{names}} }
 
 func (t *textTable) row(values ...string) { t.rows = append(t.rows, values) }
+
+// fact adds a row of a name and what there is to say of it.
+func (t *textTable) fact(name, format string, args ...any) { t.row(name, fmt.Sprintf(format, args...)) }
 
 func (t *textTable) write(w io.Writer) error {
 	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
