@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -126,18 +127,41 @@ func (s *Session) showControl(ctx context.Context, p report.Pack, id, title stri
 	if c.Unlisted > 0 {
 		title += fmt.Sprintf("; %s of %s", quantity.Plural(int64(len(c.Findings)), "finding"), quantity.Count(c.Count))
 	}
-	list := newAnswer(texts("rule"), texts(shownEvidence...))
+	list := newAnswer(texts("rule"), texts(shownEvidence...), texts("details"))
 	columns := pack.EvidenceColumns()
 	for _, f := range c.Findings {
 		row := []any{f.Rule}
 		for _, name := range shownEvidence {
 			value := f.Values[slices.Index(columns, name)]
-			if name == "event_time" && value == "" && !f.Time.IsZero() { // of several events
+			switch { // several events have no time and id of their own
+			case value != "":
+			case name == "event_time" && !f.Time.IsZero():
 				value = f.Time.UTC().Format(time.RFC3339)
+			case name == "event_id" && len(f.Events) > 0:
+				value = f.Events[0]
 			}
 			row = append(row, orNil(value))
 		}
-		list.add(row...)
+		list.add(append(row, orNil(findingDetails(f)))...)
 	}
 	return s.showAnswer(ctx, list, title)
+}
+
+// findingDetails are the rule's own columns, and of several events what they have in
+// common.
+func findingDetails(f report.Finding) string {
+	var parts []string
+	if len(f.Events) > 0 {
+		for i, name := range pack.EvidenceColumns() {
+			if f.Values[i] != "" && !slices.Contains(shownEvidence, name) {
+				parts = append(parts, name+"="+f.Values[i])
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.Columns)) {
+		if f.Columns[name] != "" {
+			parts = append(parts, name+"="+f.Columns[name])
+		}
+	}
+	return strings.Join(parts, " ")
 }
