@@ -206,37 +206,10 @@ func packHash(l *pack.Library, p *pack.Pack, version string) string {
 	hashValue(h, reflect.ValueOf(p.Title))
 	hashValue(h, reflect.ValueOf(p.Params))
 	hashValue(h, reflect.ValueOf(p.At(version)))
-	seen := map[string]bool{}
-	var add func(id string)
-	add = func(id string) {
-		r := l.Rule(id)
-		if r == nil || seen[id] {
-			return
-		}
-		seen[id] = true
+	for _, r := range l.RulesOf(p, version) {
 		hashValue(h, reflect.ValueOf(*r))
 		for _, c := range r.Columns {
 			hashValue(h, reflect.ValueOf(l.Columns[c.Value]))
-		}
-		for _, b := range r.Bursts {
-			add(b.Of.Value)
-			if b.Then != nil {
-				add(b.Then.Rule.Value)
-			}
-		}
-		for _, raise := range r.Raise {
-			if raise.Burst != nil {
-				add(raise.Burst.Of.Value)
-			}
-		}
-		for _, f := range r.FirstSeen {
-			add(f.Of.Value)
-		}
-	}
-	add(p.Scope.Value)
-	for _, c := range p.At(version) {
-		for _, id := range c.Rules {
-			add(id.Value)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(l.Params)) {

@@ -75,29 +75,10 @@ func showPack(a *app, l *pack.Library, p *pack.Pack, version string) error {
 // usedParams are the parameters that the rules of a pack name.
 func usedParams(l *pack.Library, p *pack.Pack, version string) []string {
 	var sql strings.Builder
-	seen := map[string]bool{}
-	var add func(id string)
-	add = func(id string) {
-		r := l.Rule(id)
-		if r == nil || seen[id] {
-			return
-		}
-		seen[id] = true
+	for _, r := range l.RulesOf(p, version) {
 		fmt.Fprintln(&sql, report.ConditionText(r))
-		for _, n := range r.Needs {
+		for _, n := range slices.Concat(r.Needs, r.Wants) {
 			fmt.Fprintln(&sql, "$"+n.Value)
-		}
-		for _, b := range r.Bursts {
-			add(b.Of.Value)
-		}
-		for _, f := range r.FirstSeen {
-			add(f.Of.Value)
-		}
-	}
-	add(p.Scope.Value)
-	for _, c := range p.At(version) {
-		for _, r := range c.Rules {
-			add(r.Value)
 		}
 	}
 	text := sql.String() + "\n"

@@ -145,6 +145,32 @@ func (l *Library) wanted(o PlanOptions) (map[*Rule]bool, map[string]any, error) 
 	return wanted, overrides, nil
 }
 
+// RulesOf are the rules that the controls of a pack and its scope name, each before
+// those that it watches. Rules that the library lacks are left out.
+func (l *Library) RulesOf(p *Pack, version string) []*Rule {
+	var list []*Rule
+	seen := map[string]bool{}
+	var add func(id string)
+	add = func(id string) {
+		r := l.Rule(id)
+		if r == nil || seen[id] {
+			return
+		}
+		seen[id] = true
+		list = append(list, r)
+		for _, base := range r.bases() {
+			add(base)
+		}
+	}
+	add(p.Scope.Value)
+	for _, c := range p.At(version) {
+		for _, id := range c.Rules {
+			add(id.Value)
+		}
+	}
+	return list
+}
+
 // bases are the rules that a rule watches.
 func (r *Rule) bases() []string {
 	var ids []string
