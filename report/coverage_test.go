@@ -238,7 +238,7 @@ func TestObjectsOfCells(t *testing.T) {
 	f := quiet()
 	f.objects = []report.LogObject{{Object: "a", First: utc("2026-08-10T10:00:00"), Last: utc("2026-08-10T10:04:00")}}
 	var got []string
-	f.library = library(t)
+	f.lib = library(t)
 	err := report.Objects(t.Context(), f.query, period(t, "2026-08-10", ""), report.Scope{}, func(o report.LogObject) error {
 		got = append(got, o.Object)
 		return nil

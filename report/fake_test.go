@@ -136,7 +136,7 @@ type missing struct {
 
 // fakeArchive answers the statements of a run from a list of events.
 type fakeArchive struct {
-	library *pack.Library
+	lib     *pack.Library
 	events  []event
 	objects []report.LogObject
 	fails   map[string]error // statements with that text
@@ -329,7 +329,7 @@ func (f *fakeArchive) query(_ context.Context, sql string, params ...any) (*engi
 		names = []string{"", "", "1", "1", "1", "1", "1", "1", "1", "1", "1", "1"}
 	case strings.Contains(sql, "AS details"):
 		var rules []*pack.Rule
-		for _, r := range f.library.Rules {
+		for _, r := range f.lib.Rules {
 			if len(r.Events) > 0 && strings.Contains(sql, "'"+r.Events[0].Names[0].Value+"'") {
 				rules = append(rules, r)
 			}
@@ -465,9 +465,9 @@ func run(t testing.TB, f *fakeArchive, change func(*report.Options)) *report.Rep
 
 func tryRun(t testing.TB, f *fakeArchive, change func(*report.Options)) (*report.Report, error) {
 	t.Helper()
-	f.library = library(t)
+	f.lib = library(t)
 	o := report.Options{
-		Library: f.library, Query: f.query, Packs: []pack.Selection{{Pack: "acme"}}, Period: period(t, "2026-08-10/2026-08-13", ""),
+		Library: f.lib, Query: f.query, Packs: []pack.Selection{{Pack: "acme"}}, Period: period(t, "2026-08-10/2026-08-13", ""),
 		Now: func() time.Time { return utc("2026-11-21T18:00:00") }, Run: report.Header{ID: "run"},
 	}
 	if change != nil {

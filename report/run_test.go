@@ -248,11 +248,11 @@ func TestFailures(t *testing.T) {
 	})
 	t.Run("cancelled", func(t *testing.T) {
 		f := quiet()
-		f.library = library(t)
+		f.lib = library(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		f.fails = map[string]error{"AS details": context.Canceled}
-		_, err := report.Run(ctx, report.Options{Library: f.library, Query: f.query, Packs: []pack.Selection{{Pack: "acme"}}, Period: period(t, "2026-08-10", "")})
+		_, err := report.Run(ctx, report.Options{Library: f.lib, Query: f.query, Packs: []pack.Selection{{Pack: "acme"}}, Period: period(t, "2026-08-10", "")})
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("error %v", err)
 		}
@@ -508,7 +508,7 @@ func TestPackHash(t *testing.T) {
 			t.Fatal(err)
 		}
 		f := quiet()
-		f.library = l
+		f.lib = l
 		r, err := report.Run(t.Context(), report.Options{Library: l, Query: f.query, Packs: []pack.Selection{{Pack: "acme"}}, Period: period(t, "2026-08-10", "")})
 		if err != nil {
 			t.Fatal(err)

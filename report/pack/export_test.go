@@ -6,7 +6,7 @@ func (l *Library) Conditions(params map[string]any) (map[string]Statement, error
 	if err != nil {
 		return nil, err
 	}
-	b := &planner{library: l, values: values}
+	b := &planner{lib: l, values: values}
 	conditions := map[string]Statement{}
 	for _, r := range l.Rules {
 		texts := map[string]Text{r.ID.Value: r.Where}

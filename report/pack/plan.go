@@ -44,7 +44,7 @@ type Plan struct {
 	Rows        Statement
 	NotAssessed map[string]string // why rules were left out, or say less than they could, by id; Run adds to it
 
-	library *Library
+	lib     *Library
 	period  extent
 	rules   []*placed
 	words   int
@@ -71,7 +71,7 @@ func (l *Library) Plan(o PlanOptions) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &planner{library: l, options: o, values: values, plan: &Plan{library: l, period: extent{o.From, o.To}, NotAssessed: map[string]string{}}}
+	b := &planner{lib: l, options: o, values: values, plan: &Plan{lib: l, period: extent{o.From, o.To}, NotAssessed: map[string]string{}}}
 	for _, r := range l.Rules {
 		if wanted[r] {
 			b.admit(r)
@@ -196,7 +196,7 @@ func (r *Rule) bases() []string {
 
 // planner makes one plan.
 type planner struct {
-	library  *Library
+	lib      *Library
 	options  PlanOptions
 	values   map[string]any
 	plan     *Plan
@@ -270,7 +270,7 @@ func (b *planner) column(name string) (expansion, error) {
 	if name == ledgerHash {
 		return expansion{sql: name}, nil
 	}
-	t := b.library.Columns[name]
+	t := b.lib.Columns[name]
 	if i := evidenceIndex(name); i >= 0 {
 		t = Text{Value: evidence[i].sql}
 	}

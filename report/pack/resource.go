@@ -268,7 +268,7 @@ func (l *Library) Condition(rule string, params map[string]any) (Statement, erro
 	if r.Where.Value == "" {
 		w.add("true")
 	} else {
-		e, err := (&planner{library: l, values: values}).expand(r.Where)
+		e, err := (&planner{lib: l, values: values}).expand(r.Where)
 		if err != nil {
 			return Statement{}, err
 		}

@@ -67,7 +67,7 @@ func (b *planner) around(s *scan) (extent, []int64) {
 		read.from = earlier(read.from, b.options.From.Add(-2*time.Duration(watch.burst.Within)))
 		of := []*Rule{watch.of}
 		if then := watch.burst.Then; then != nil {
-			of = append(of, b.library.rules[then.Rule.Value])
+			of = append(of, b.lib.rules[then.Rule.Value])
 			if end := b.options.To.Add(time.Duration(then.Within)); end.After(read.to) {
 				read.to = end
 			}

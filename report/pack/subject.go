@@ -64,7 +64,7 @@ func (l *Library) followSubject(ctx context.Context, query QueryFunc, values map
 
 // newKeys are those that events of the subject made.
 func (l *Library) newKeys(ctx context.Context, query QueryFunc, rule *Rule, values map[string]any) ([]string, error) {
-	b := &planner{library: l, values: values}
+	b := &planner{lib: l, values: values}
 	column, err := b.column(newKeyColumn)
 	if err != nil {
 		return nil, err

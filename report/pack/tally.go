@@ -75,7 +75,7 @@ func (b *planner) watch(r *Rule) {
 	for _, burst := range order {
 		of := r
 		if burst.Of.Value != "" {
-			of = b.library.rules[burst.Of.Value]
+			of = b.lib.rules[burst.Of.Value]
 		}
 		switch {
 		case !b.isAdmitted(of.ID.Value):
@@ -92,7 +92,7 @@ func (b *planner) watch(r *Rule) {
 			b.plan.NotAssessed[r.ID.Value] = "rule " + f.Of.Value + ": " + b.plan.NotAssessed[f.Of.Value]
 			continue
 		}
-		b.tallies = append(b.tallies, tally{rule: r, of: b.library.rules[f.Of.Value], first: f, to: r.Severity})
+		b.tallies = append(b.tallies, tally{rule: r, of: b.lib.rules[f.Of.Value], first: f, to: r.Severity})
 	}
 }
 

@@ -278,7 +278,7 @@ func (l *Library) Validate(translate Translate) error {
 	if err != nil {
 		return err
 	}
-	v := &validation{library: l, translate: translate, problems: &problems, values: values}
+	v := &validation{lib: l, translate: translate, problems: &problems, values: values}
 	v.all()
 	if len(problems) > 0 {
 		return problems.err()
@@ -301,7 +301,7 @@ func (l *Library) Validate(translate Translate) error {
 
 // all checks the conditions and columns with the values that parameters have.
 func (v *validation) all() {
-	l := v.library
+	l := v.lib
 	for _, r := range l.Rules {
 		if r.Where.Value != "" {
 			v.condition(r.Where)
@@ -318,7 +318,7 @@ func (v *validation) all() {
 }
 
 type validation struct {
-	library   *Library
+	lib       *Library
 	translate Translate
 	problems  *Problems
 	values    map[string]any
