@@ -276,7 +276,9 @@ func TestDescendElsewhere(t *testing.T) {
 	if err != nil || len(failed) > 0 || len(got) != len(keys) {
 		t.Fatal(len(got), failed, err)
 	}
-	if n := len(b.asked); n <= maxFolders || n > maxFolders*2+100 {
+	// Each folder looked into may have had one more in it; without the limit it
+	// would be twice as many as there are keys.
+	if n := len(b.asked); n <= maxFolders || n > maxFolders*3+100 {
 		t.Errorf("%d listings", n)
 	}
 }

@@ -39,6 +39,9 @@ func (b *Bucket) decide(ctx context.Context, w write) (etag string, err error) {
 	for try := 0; ; try++ {
 		tag, err := w.send(ctx, once)
 		if err == nil {
+			if lost {
+				return unquote(tag), b.settle(ctx, w)
+			}
 			return unquote(tag), nil
 		}
 		code := status(err)
@@ -74,6 +77,21 @@ func (b *Bucket) decide(ctx context.Context, w write) (etag string, err error) {
 				err = fmt.Errorf("%w: %w", err, storage.ErrUnknown)
 			}
 			return "", err
+		}
+	}
+}
+
+// settle waits until there is an object after an attempt that the server has
+// called stored, if an earlier one was lost: versitygw says so of the second
+// completion of an upload while it still carries out the first one.
+func (b *Bucket) settle(ctx context.Context, w write) error {
+	for try := 0; ; try++ {
+		_, _, err := b.whose(ctx, w)
+		switch {
+		case err == nil:
+			return nil
+		case !errors.Is(err, storage.ErrNotExist), try+1 >= attempts, pause(ctx, try) != nil:
+			return fmt.Errorf("%w: %w", err, storage.ErrUnknown)
 		}
 	}
 }
