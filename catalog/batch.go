@@ -19,12 +19,13 @@ import (
 
 const batchesDir = "catalog/batches"
 
-// batch is one begun here. Everything that it stores carries its id as the
-// beginning of the last name element, so that a leftover can be told from what
-// other programs put beside the tables.
+// batch is one begun here. Everything that it stores carries its id in the last
+// name element, so that a leftover can be told from what other programs put
+// beside the tables.
 type batch struct {
-	id   string
-	base int64 // newest version when it began
+	id        string
+	base      int64  // newest version when it began
+	converter string // whose it is; "" if there is only one
 
 	mu        sync.Mutex
 	attempts  int // of commits, each with its own metadata names
@@ -33,7 +34,8 @@ type batch struct {
 	partition map[string][]string // columns by table
 }
 
-// ownName recognises names made by a batch, and whose they are.
+// ownName recognises names made by a batch, and whose they are: all but those of
+// metadata files, which are metadataName's. (Metadata files had such names once.)
 var ownName = regexp.MustCompile(`^(\d{8}T\d{9}Z-[0-9a-f]{8})-`)
 
 // batchOf is the id of the batch that made an object, "" if none has.
@@ -41,7 +43,7 @@ func batchOf(name string) string {
 	if m := ownName.FindStringSubmatch(path.Base(name)); m != nil {
 		return m[1]
 	}
-	return ""
+	return batchOfMetadata(name)
 }
 
 // marker is stored for as long as a batch is unfinished.
@@ -50,6 +52,8 @@ type marker struct {
 	Base    int64     `json:"base"` // newest version when it began
 	Started time.Time `json:"started"`
 	Process int       `json:"process"`
+	// Converter is whose batch it is, if it is that of one among several.
+	Converter string `json:"converter,omitempty"`
 }
 
 func markerName(id string) string { return batchesDir + "/" + id + ".json" }
@@ -79,9 +83,10 @@ func (c *Catalog) begin(ctx context.Context) (*batch, error) {
 		b := &batch{
 			id:        fmt.Sprintf("%s-%08x", stamp, rand.Uint32()),
 			base:      v.Version,
+			converter: c.memberID(),
 			partition: map[string][]string{},
 		}
-		data, err := json.Marshal(marker{Batch: b.id, Base: b.base, Started: now, Process: os.Getpid()})
+		data, err := json.Marshal(marker{Batch: b.id, Base: b.base, Started: now, Process: os.Getpid(), Converter: b.converter})
 		if err != nil {
 			return nil, fmt.Errorf("begin batch: %w", err)
 		}

@@ -20,9 +20,10 @@ var (
 	// ErrConflict is wrapped by Commit's error when another writer changed what
 	// the batch depends on and a retry cannot help.
 	ErrConflict = errors.New("conflicting commit")
-	// ErrLockLost is wrapped by errors of a Catalog whose Lock another process
-	// has taken over, because it was not renewed in time.
-	ErrLockLost = errors.New("another process has taken over the warehouse's lock")
+	// ErrLockLost is wrapped by errors of a Catalog whose Lock, or whose place
+	// among several converters, another process has taken over, because it was not
+	// renewed in time.
+	ErrLockLost = errors.New("another process has taken over: the lease on the warehouse was not renewed in time")
 )
 
 // DefaultRetain is how long replaced files stay when Options.Retain is zero.
@@ -38,6 +39,10 @@ type Options struct {
 	Now     func() time.Time // zero: time.Now
 	Retain  time.Duration    // how long replaced files stay readable; zero: DefaultRetain
 	Lease   time.Duration    // see Lock; zero: DefaultLease
+	// Committed is called behind each version that is stored here, by whoever
+	// stores it, before it goes on. What it does must not depend on being called:
+	// a writer may die before.
+	Committed func(ctx context.Context)
 }
 
 // TableSpec declares a table. Field ids of the schema are the ids in the data
@@ -91,6 +96,8 @@ type Change struct {
 	Remove []DataFile // as planned from the snapshot that the batch read
 	// Rewrite says that rows have changed though their number has not.
 	Rewrite bool
+
+	foreign *foreignFiles // that Adopt adds; Add says the same
 }
 
 // Batch is a set of changes that becomes visible whole or not at all.
@@ -105,13 +112,15 @@ type Catalog struct {
 	now     func() time.Time
 	retain  time.Duration
 	leaseOf time.Duration
+	told    func(context.Context) // Options.Committed
 
 	mu       sync.Mutex
 	latest   int64                                // a version that is known to have existed
 	metadata map[string]*metadata.Table           // by object name, of recent versions
 	planned  map[string]map[string]*manifestFiles // by table and object name of the manifest
 	batches  map[string]*batch                    // begun here and not ended
-	lease    *lease                               // held; nil without one
+	leases   []*lease                             // held
+	member   string                               // who this is among several converters; "" if it is none
 }
 
 // Open opens an existing warehouse: a path or a URI that [storage.Open] knows.
@@ -157,6 +166,7 @@ func newCatalog(uri string, o Options) (*Catalog, error) {
 		now:      o.Now,
 		retain:   o.Retain,
 		leaseOf:  o.Lease,
+		told:     o.Committed,
 		metadata: map[string]*metadata.Table{},
 		planned:  map[string]map[string]*manifestFiles{},
 		batches:  map[string]*batch{},

@@ -474,3 +474,20 @@ func day(s string) time.Time {
 	}
 	return d
 }
+
+// TestCommitted: it is called behind each version, which is there by then.
+func TestCommitted(t *testing.T) {
+	var c *catalog.Catalog
+	var seen []int64
+	c = create(t, catalog.Options{})
+	c = reopen(t, c, catalog.Options{Committed: func(context.Context) { seen = append(seen, snapshot(t, c).Version()) }})
+	before := snapshot(t, c).Version()
+	mustAdd(t, c, 1, "us-east-1", "2026-01-01")
+	mustAdd(t, c, 1, "us-east-1", "2026-01-02")
+	if err := c.Abort(t.Context(), begin(t, c)); err != nil {
+		t.Fatal(err)
+	}
+	if want := []int64{before + 1, before + 2}; !slices.Equal(seen, want) {
+		t.Errorf("seen %d, want %d", seen, want)
+	}
+}

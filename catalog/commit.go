@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -22,13 +21,34 @@ import (
 // batch may have become visible nevertheless; both find that out, and a second
 // Commit then returns the version of the first.
 func (c *Catalog) Commit(ctx context.Context, b Batch) (version int64, err error) {
-	open, err := c.batch(b.ID)
+	fixed := b.Changes
+	if fixed == nil {
+		fixed = map[string]Change{}
+	}
+	return c.commitOn(ctx, b.ID, fixed, func(context.Context, *Snapshot) (map[string]Change, error) { return b.Changes, nil })
+}
+
+// CommitOn is Commit of changes that depend on what is there: changes is called with
+// the version that the batch is about to be staged on, again for each that other
+// writers have made meanwhile. Its error ends the commit.
+func (c *Catalog) CommitOn(ctx context.Context, id string, changes func(ctx context.Context, base *Snapshot) (map[string]Change, error)) (version int64, err error) {
+	return c.commitOn(ctx, id, nil, changes)
+}
+
+// commitOn commits; fixed are the changes that any try of this batch has, nil if
+// they differ.
+func (c *Catalog) commitOn(ctx context.Context, id string, fixed map[string]Change, changes func(ctx context.Context, base *Snapshot) (map[string]Change, error)) (version int64, err error) {
+	open, err := c.batch(id)
 	if err != nil {
 		return 0, fmt.Errorf("commit: %w", err)
 	}
+	last := fixed
 	v, err := c.commit(ctx, open, func(ctx context.Context, base *Snapshot, s *stage) error {
-		for _, name := range sortedNames(b.Changes) {
-			ch := b.Changes[name]
+		if last, err = changes(ctx, base); err != nil {
+			return err
+		}
+		for _, name := range sortedNames(last) {
+			ch := last[name]
 			if len(ch.Add)+len(ch.Remove) == 0 {
 				continue
 			}
@@ -50,16 +70,19 @@ func (c *Catalog) Commit(ctx context.Context, b Batch) (version int64, err error
 		return nil
 	})
 	if err != nil {
-		return 0, fmt.Errorf("commit batch %s: %w", b.ID, err)
+		return 0, fmt.Errorf("commit batch %s: %w", id, err)
 	}
 	// The batch is visible, whatever happens to ctx now. What cannot be tidied is
 	// Repair's.
 	tidying := context.WithoutCancel(ctx)
-	if c.removeAll(tidying, open.unused(b.Changes)) == nil {
+	open.mu.Lock()
+	sure := fixed != nil || last != nil && !open.late // that it is the last try which is visible
+	open.mu.Unlock()
+	if sure && c.removeAll(tidying, open.unused(last)) == nil {
 		_ = c.end(tidying, open)
 	}
 	c.mu.Lock()
-	delete(c.batches, b.ID)
+	delete(c.batches, id)
 	c.mu.Unlock()
 	return v, nil
 }
@@ -199,6 +222,9 @@ func (c *Catalog) publish(ctx context.Context, v version) {
 		}
 	}
 	_ = c.storage.Put(ctx, latestHint, []byte(strconv.FormatInt(v.Version, 10)+"\n"))
+	if c.told != nil {
+		c.told(ctx)
+	}
 }
 
 // publishTable stores the metadata again under the name by which such readers
@@ -239,6 +265,7 @@ type stage struct {
 	version int64  // the version it would make
 	prefix  string // of the names of what it stores
 	batchID string
+	try     int
 	n       int
 	stored  []string
 	tables  map[string]tableVersion
@@ -255,6 +282,7 @@ func (c *Catalog) newStage(b *batch, version int64) *stage {
 		version: version,
 		prefix:  fmt.Sprintf("%s-%d", b.id, b.attempts),
 		batchID: b.id,
+		try:     b.attempts,
 		tables:  map[string]tableVersion{},
 	}
 }
@@ -262,20 +290,25 @@ func (c *Catalog) newStage(b *batch, version int64) *stage {
 // put stores a metadata object under a new name of this try.
 func (s *stage) put(ctx context.Context, tableName, suffix string, data []byte) (name string, err error) {
 	name = metadataDir(tableName) + "/" + s.prefix + suffix
+	return name, s.store(ctx, name, data)
+}
+
+func (s *stage) store(ctx context.Context, name string, data []byte) error {
 	s.stored = append(s.stored, name)
-	return name, s.catalog.storage.PutNew(ctx, name, data)
+	return s.catalog.storage.PutNew(ctx, name, data)
 }
 
 // putMetadata stages a table's new metadata.
 func (s *stage) putMetadata(ctx context.Context, tableName string, meta *metadata.Table) error {
-	data, err := json.Marshal(meta)
+	data, err := meta.MarshalJSON() // json.Marshal would check all of it once more
 	if err != nil {
 		return fmt.Errorf("encode table metadata: %w", err)
 	}
-	name, err := s.put(ctx, tableName, ".metadata.json", data)
-	if err != nil {
+	name := metadataDir(tableName) + "/" + metadataName(s.batchID, s.try, s.version)
+	if err := s.store(ctx, name, data); err != nil {
 		return err
 	}
+	s.catalog.keepMetadata(name, meta)
 	s.tables[tableName] = tableVersion{Metadata: name, Changed: s.version}
 	return nil
 }

@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/trailql/trailql/catalog/metadata"
@@ -40,7 +41,7 @@ func (c *Catalog) expireSnapshots(ctx context.Context, cutoff time.Time) error {
 	if err != nil {
 		return err
 	}
-	data := false
+	data, adopted := false, map[string]bool{}
 	_, err = c.commit(ctx, b, func(ctx context.Context, base *Snapshot, st *stage) error {
 		for _, name := range base.Tables() {
 			t := base.tables[name]
@@ -48,6 +49,11 @@ func (c *Catalog) expireSnapshots(ctx context.Context, cutoff time.Time) error {
 			data = data || removed
 			if len(ids) == 0 {
 				continue
+			}
+			if removed && t.meta.Properties()[adoptedSnapshot] != "" {
+				if err := c.noteAdopted(ctx, t, ids, adopted); err != nil {
+					return fmt.Errorf("table %q: %w", name, err)
+				}
 			}
 			meta, err := t.next().RemoveSnapshots(ids).ForgetFiles(cutoff).Build()
 			if err == nil {
@@ -67,7 +73,55 @@ func (c *Catalog) expireSnapshots(ctx context.Context, cutoff time.Time) error {
 	if err := c.sweep(ctx, b, sweepScope{data: data, modified: cutoff}, &RepairStats{}); err != nil {
 		return err
 	}
+	if err := c.removeAdopted(ctx, adopted); err != nil {
+		return err
+	}
 	return c.end(ctx, b)
+}
+
+// noteAdopted notes the files of snapshots that another engine has made: their
+// names do not tell sweep that they may go.
+func (c *Catalog) noteAdopted(ctx context.Context, t *Table, ids []int64, adopted map[string]bool) error {
+	for _, snap := range t.meta.Snapshots() {
+		if !slices.Contains(ids, snap.SnapshotID) {
+			continue
+		}
+		files, _, err := t.at(&snap).Plan(ctx, Predicate{})
+		if err != nil {
+			return err
+		}
+		for _, f := range files {
+			if batchOf(f.Path) == "" {
+				adopted[f.Path] = true
+			}
+		}
+	}
+	return nil
+}
+
+// removeAdopted removes those of the files that no snapshot refers to any more.
+// What it does not come to stays for good.
+func (c *Catalog) removeAdopted(ctx context.Context, adopted map[string]bool) error {
+	if len(adopted) == 0 {
+		return nil
+	}
+	s, err := c.Snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	live, err := c.reachable(ctx, s, true)
+	if err != nil {
+		return err
+	}
+	for _, name := range sortedNames(adopted) {
+		if live[name] {
+			continue
+		}
+		if err := c.storage.Remove(ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // expired are the snapshots whose successor is older than cutoff: readers may

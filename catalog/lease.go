@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,6 +28,7 @@ import (
 // excluded; the commit protocol does not depend on it. See Repair.
 type lease struct {
 	swapper storage.Swapper
+	name    string
 	valid   time.Duration
 	stop    context.CancelFunc // of the renewals
 	stopped chan struct{}
@@ -38,17 +40,17 @@ type lease struct {
 	lost    bool
 }
 
-// leaseObject is the content of the lock of a warehouse that is not local.
+// leaseObject is the content of the lock of a warehouse that is not local, and of
+// what tells that a converter is alive.
 type leaseObject struct {
-	Holder   string        `json:"holder,omitempty"` // "" when it was given back
+	Holder   string        `json:"holder,omitempty"` // "" when it was given back, or its holder has been given up
 	Valid    time.Duration `json:"valid_ns"`
 	Renewals int64         `json:"renewals"` // makes each content another one
 	lockHolder
 }
 
 func (c *Catalog) takeLease(ctx context.Context, s storage.Swapper, waiting func(holder string)) (unlock func() error, err error) {
-	l := &lease{swapper: s, valid: c.leaseOf, stopped: make(chan struct{})}
-	l.object = leaseObject{Holder: rand.Text(), Valid: c.leaseOf, lockHolder: c.lockHolder()}
+	l := c.newLease(s, lockName, rand.Text())
 	var seen string     // the ETag
 	var since time.Time // when it was seen first
 	for {
@@ -59,14 +61,13 @@ func (c *Catalog) takeLease(ctx context.Context, s storage.Swapper, waiting func
 			etag = ""
 		case err != nil:
 			return nil, err
-		case json.Unmarshal(data, &found) != nil || found.Holder != "" && found.Valid <= 0:
-			found = leaseObject{Holder: "another process", Valid: c.leaseOf} // damaged
+		default:
+			found = c.parseLease(data)
 		}
 		if etag != seen {
 			seen, since = etag, time.Now()
 		}
-		// Dates of objects have whole seconds.
-		expired := time.Since(since) > found.Valid || age > found.Valid+2*time.Second
+		expired := found.expired(since, age)
 		if found.Holder == "" || found.Holder == l.object.Holder || expired {
 			l.etag = etag
 			err := l.renew(ctx)
@@ -88,21 +89,52 @@ func (c *Catalog) takeLease(ctx context.Context, s storage.Swapper, waiting func
 		case <-time.After(min(found.Valid/10, time.Second)):
 		}
 	}
-	// The lease is needed for as long as the caller tidies up.
+	c.hold(ctx, l)
+	return func() error {
+		c.drop(l)
+		return l.release(context.WithoutCancel(ctx))
+	}, nil
+}
+
+func (c *Catalog) newLease(s storage.Swapper, name, holder string) *lease {
+	return &lease{
+		swapper: s, name: name, valid: c.leaseOf, stopped: make(chan struct{}),
+		object: leaseObject{Holder: holder, Valid: c.leaseOf, lockHolder: c.lockHolder()},
+	}
+}
+
+// parseLease reads what a lease holds. A damaged one is somebody's.
+func (c *Catalog) parseLease(data []byte) leaseObject {
+	var found leaseObject
+	if json.Unmarshal(data, &found) != nil || found.Holder != "" && found.Valid <= 0 {
+		return leaseObject{Holder: "another process", Valid: c.leaseOf}
+	}
+	return found
+}
+
+// expired says whether a lease that has been seen unchanged since then, and that
+// the storage says is so old, may be taken over. Dates of objects have whole
+// seconds.
+func (o leaseObject) expired(since time.Time, age time.Duration) bool {
+	return time.Since(since) > o.Valid || age > o.Valid+2*time.Second
+}
+
+// hold begins to renew a lease that has been taken. It is needed for as long as
+// the caller tidies up.
+func (c *Catalog) hold(ctx context.Context, l *lease) {
 	renewing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	l.stop = stop
 	go l.keep(renewing)
 	c.mu.Lock()
-	c.lease = l
-	c.mu.Unlock()
-	return func() error {
-		c.mu.Lock()
-		if c.lease == l {
-			c.lease = nil
-		}
-		c.mu.Unlock()
-		return l.release(context.WithoutCancel(ctx))
-	}, nil
+	defer c.mu.Unlock()
+	c.leases = append(c.leases, l)
+}
+
+// drop forgets a lease, whoever holds it now.
+func (c *Catalog) drop(l *lease) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.leases = slices.DeleteFunc(c.leases, func(o *lease) bool { return o == l })
 }
 
 // renew stores the lease again.
@@ -119,7 +151,7 @@ func (l *lease) renewLocked(ctx context.Context) error {
 		return err
 	}
 	sent := time.Now()
-	etag, err := l.swapper.Swap(ctx, lockName, l.etag, append(data, '\n'))
+	etag, err := l.swapper.Swap(ctx, l.name, l.etag, append(data, '\n'))
 	if err != nil {
 		return err
 	}
@@ -178,7 +210,7 @@ func (l *lease) confirm(ctx context.Context) error {
 		return err
 	}
 	// It may be ours: of a renewal whose outcome was unknown.
-	data, etag, _, err := l.swapper.Load(ctx, lockName)
+	data, etag, _, err := l.swapper.Load(ctx, l.name)
 	var found leaseObject
 	switch {
 	case err != nil && !errors.Is(err, storage.ErrNotExist):
@@ -210,14 +242,16 @@ func (l *lease) release(ctx context.Context) error {
 	return nil
 }
 
-// checkLock makes sure that a lock taken on this Catalog is still held. Who took
-// none needs none.
+// checkLock makes sure that what has been taken on this Catalog is still held: the
+// lock, the place among several converters. Who has taken nothing needs nothing.
 func (c *Catalog) checkLock(ctx context.Context) error {
 	c.mu.Lock()
-	l := c.lease
+	held := slices.Clone(c.leases)
 	c.mu.Unlock()
-	if l == nil {
-		return nil
+	for _, l := range held {
+		if err := l.check(ctx); err != nil {
+			return err
+		}
 	}
-	return l.check(ctx)
+	return nil
 }

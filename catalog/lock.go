@@ -48,7 +48,36 @@ func (h lockHolder) String() string {
 // not renewed it for Options.Lease; what the holder then does with this Catalog
 // fails with ErrLockLost. A storage that can hold no lease has no lock: the
 // error wraps errors.ErrUnsupported.
+//
+// Nobody has the lock while converters that have joined are alive: see Join.
 func (c *Catalog) Lock(ctx context.Context, waiting func(holder string)) (unlock func() error, err error) {
+	others := c.newSightings()
+	for {
+		unlock, err := c.lockAlone(ctx, waiting)
+		if err != nil {
+			return nil, err
+		}
+		holder, found, err := others.anyAlive(ctx)
+		if err == nil && !found {
+			return unlock, nil
+		}
+		if err := errors.Join(err, unlock()); err != nil {
+			return nil, fmt.Errorf("lock warehouse %q: %w", c.Root(), err)
+		}
+		if waiting != nil {
+			waiting(holder)
+			waiting = nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("lock warehouse %q: %w", c.Root(), ctx.Err())
+		case <-time.After(min(c.leaseOf/10, time.Second)):
+		}
+	}
+}
+
+// lockAlone takes the lock whoever has joined.
+func (c *Catalog) lockAlone(ctx context.Context, waiting func(holder string)) (unlock func() error, err error) {
 	if !strings.HasPrefix(c.Root(), "/") {
 		s, ok := c.storage.(storage.Swapper)
 		if !ok {

@@ -54,7 +54,7 @@ func (s *stage) change(ctx context.Context, t *Table, ch Change) (*metadata.Tabl
 	manifests = slices.DeleteFunc(manifests, func(m iceberg.ManifestFile) bool { return liveFiles(m) == 0 })
 
 	snapshotID := rand.Int64N(1<<63-1) + 1
-	entries, err := addedEntries(t, ch.Add, snapshotID)
+	entries, err := addedEntries(t, ch, snapshotID)
 	if err != nil {
 		return nil, err
 	}
@@ -100,11 +100,17 @@ func filterSeq[T any](all []T, keep func(T) bool) func(yield func(T) bool) {
 func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // addedEntries describes new files to Iceberg.
-func addedEntries(t *Table, files []DataFile, snapshotID int64) ([]entry, error) {
+func addedEntries(t *Table, ch Change, snapshotID int64) ([]entry, error) {
+	files := ch.Add
 	spec := t.meta.PartitionSpec()
 	sortOrder := t.meta.SortOrder().OrderID
 	entries := make([]entry, 0, len(files))
-	for _, f := range files {
+	for i, f := range files {
+		if ch.foreign != nil {
+			e := iceberg.NewManifestEntry(iceberg.EntryStatusADDED, &snapshotID, nil, nil, ch.foreign.files[i])
+			entries = append(entries, entry{e, f.Partition, t.eventTimes(f.LowerBounds, f.UpperBounds)})
+			continue
+		}
 		partition := map[int]any{}
 		for i, field := range t.fields {
 			partition[field.FieldID] = nil
@@ -294,12 +300,19 @@ func (s *stage) snapshot(ctx context.Context, t *Table, ch Change, snapshotID in
 	if err != nil {
 		return nil, fmt.Errorf("write manifest list: %w", err)
 	}
-	return t.next().AddSnapshot(snapshotID, t.paths.uri(name), s.summary(t, ch)).Build()
+	next := t.next().AddSnapshot(snapshotID, t.paths.uri(name), s.summary(t, ch))
+	if ch.foreign != nil {
+		next.SetProperties(ch.foreign.properties)
+	}
+	return next.Build()
 }
 
 // summary counts a change, as the specification's appendix F has it.
 func (s *stage) summary(t *Table, ch Change) metadata.Summary {
 	props := map[string]string{batchKey: s.batchID}
+	if ch.foreign != nil {
+		maps.Copy(props, ch.foreign.properties)
+	}
 	set := func(key string, n int64) {
 		if n > 0 {
 			props[key] = strconv.FormatInt(n, 10)

@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -10,6 +11,8 @@ import (
 	"time"
 
 	"github.com/apache/iceberg-go"
+
+	"github.com/trailql/trailql/catalog/storage"
 )
 
 // The columns that planning knows. A table without one of them is not narrowed
@@ -235,4 +238,62 @@ func (s timeSpan) textsBetween(lower, upper string) TimeTexts {
 		return DayTexts
 	}
 	return LateTexts
+}
+
+// AddedSince are the files that t has and an earlier state of the same table has
+// not: without bounds, as from Plan. Of a state that has expired nothing is known, so
+// they are all of t's.
+func (t *Table) AddedSince(ctx context.Context, earlier *Table) ([]DataFile, error) {
+	added, err := t.addedSince(ctx, earlier)
+	if err != nil {
+		return nil, fmt.Errorf("compare table %q with an earlier state: %w", t.name, err)
+	}
+	return added, nil
+}
+
+func (t *Table) addedSince(ctx context.Context, earlier *Table) (added []DataFile, err error) {
+	if t.snapshot == nil || earlier.snapshot != nil && earlier.snapshot.SnapshotID == t.snapshot.SnapshotID {
+		return nil, nil
+	}
+	now, err := t.catalog.manifests(ctx, t.snapshot, t.paths)
+	if err != nil {
+		return nil, err
+	}
+	before, err := t.catalog.manifests(ctx, earlier.snapshot, t.paths)
+	if err != nil && !errors.Is(err, storage.ErrNotExist) {
+		return nil, err
+	}
+	// What both have is in neither's difference: manifests do not change.
+	there, err := t.filesOf(ctx, manifestsBut(before, now))
+	if err != nil && !errors.Is(err, storage.ErrNotExist) {
+		return nil, err
+	}
+	files, err := t.filesOf(ctx, manifestsBut(now, before))
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]bool{}
+	for _, f := range there {
+		known[f.Path] = true
+	}
+	return slices.DeleteFunc(files, func(f DataFile) bool { return known[f.Path] }), nil
+}
+
+func manifestsBut(all, without []iceberg.ManifestFile) []iceberg.ManifestFile {
+	left := map[string]bool{}
+	for _, m := range without {
+		left[m.FilePath()] = true
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(m iceberg.ManifestFile) bool { return left[m.FilePath()] })
+}
+
+func (t *Table) filesOf(ctx context.Context, manifests []iceberg.ManifestFile) (files []DataFile, err error) {
+	for _, m := range manifests {
+		l, err := t.catalog.files(ctx, m, t, false)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, l.files...)
+	}
+	return files, nil
 }

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path"
@@ -29,25 +30,60 @@ type RepairStats struct {
 // a dead one: a batch that lives on, of a writer that lost its lease, then fails
 // with ErrConflict. Batches that begin meanwhile are left alone.
 func (c *Catalog) Repair(ctx context.Context) (RepairStats, error) {
-	stats, err := c.repair(ctx)
+	stats, err := c.repair(ctx, true, func(marker) bool { return true })
 	if err != nil {
 		return stats, fmt.Errorf("repair warehouse: %w", err)
 	}
 	return stats, nil
 }
 
-func (c *Catalog) repair(ctx context.Context) (stats RepairStats, err error) {
-	if s, ok := c.storage.(storage.Sweeper); ok {
+// repair cleans up behind the batches that are dead. alone says that nobody else
+// writes: what is half-written is garbage then, and so are converters.
+func (c *Catalog) repair(ctx context.Context, alone bool, isDead func(marker) bool) (stats RepairStats, err error) {
+	if s, ok := c.storage.(storage.Sweeper); ok && alone {
 		// Temporary objects cost space and nothing else, so the right to look
 		// for them is not worth failing.
 		if stats.Temporary, err = s.Sweep(ctx); err != nil && !errors.Is(err, storage.ErrDenied) {
 			return stats, err
 		}
 	}
-	dead, err := c.markers(ctx)
-	if err != nil || len(dead) == 0 {
+	var left []string
+	if alone {
+		if left, err = c.converters(ctx); err != nil {
+			return stats, err
+		}
+	}
+	dead, err := c.deadMarkers(ctx, isDead)
+	if err == nil && len(dead) > 0 {
+		err = c.repairBehind(ctx, dead, &stats)
+	}
+	if err != nil {
 		return stats, err
 	}
+	for _, id := range left {
+		if id == c.memberID() {
+			continue
+		}
+		if err := c.swapper().remove(ctx, converterName(id)); err != nil {
+			return stats, err
+		}
+	}
+	if !alone {
+		return stats, nil
+	}
+	for o, err := range c.storage.List(ctx, sharesDir) {
+		if err == nil {
+			err = c.storage.Remove(ctx, o.Name)
+		}
+		if err != nil {
+			return stats, err
+		}
+	}
+	return stats, nil
+}
+
+// repairBehind cleans up behind the batches of these ids.
+func (c *Catalog) repairBehind(ctx context.Context, dead map[string]bool, stats *RepairStats) error {
 	stats.Batches = len(dead)
 
 	// A writer loads a version, looks for its marker and stores the next version,
@@ -57,29 +93,55 @@ func (c *Catalog) repair(ctx context.Context) (stats RepairStats, err error) {
 	// all is done, the marker of the fence says that there are leftovers.
 	b, err := c.begin(ctx)
 	if err != nil {
-		return stats, err
+		return err
 	}
 	for id := range dead {
 		if err := c.storage.Remove(ctx, markerName(id)); err != nil {
-			return stats, err
+			return err
 		}
 	}
 	if err := c.fenceAs(ctx, b); err != nil {
-		return stats, err
+		return err
 	}
-	if err := c.sweep(ctx, b, sweepAll, &stats); err != nil {
-		return stats, err
+	if err := c.sweep(ctx, b, sweepAll, stats); err != nil {
+		return err
 	}
 	s, err := c.Snapshot(ctx)
 	if err != nil {
-		return stats, err
+		return err
 	}
 	for name, t := range s.version.Tables {
 		if err := c.publishTable(ctx, name, t); err != nil {
-			return stats, fmt.Errorf("table %q: %w", name, err)
+			return fmt.Errorf("table %q: %w", name, err)
 		}
 	}
-	return stats, c.end(ctx, b)
+	return c.end(ctx, b)
+}
+
+// deadMarkers are the ids of the unfinished batches that are dead.
+func (c *Catalog) deadMarkers(ctx context.Context, isDead func(marker) bool) (map[string]bool, error) {
+	all, err := c.markers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for id := range all {
+		data, err := storage.ReadAll(ctx, c.storage, markerName(id))
+		if errors.Is(err, storage.ErrNotExist) {
+			delete(all, id) // it has ended
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		var m marker
+		if json.Unmarshal(data, &m) != nil {
+			m = marker{} // damaged: nobody's
+		}
+		if !isDead(m) {
+			delete(all, id)
+		}
+	}
+	return all, nil
 }
 
 // markers are the ids of the batches that are unfinished.

@@ -3,6 +3,8 @@ package catalog
 import (
 	"context"
 	"fmt"
+	"path"
+	"strings"
 	"time"
 
 	"github.com/apache/iceberg-go"
@@ -30,7 +32,7 @@ func (c *Catalog) Snapshot(ctx context.Context) (*Snapshot, error) {
 		if err != nil {
 			return nil, fmt.Errorf("open snapshot: table %q: %w", name, err)
 		}
-		s.tables[name] = newTable(c, name, tv.Metadata, meta)
+		s.tables[name] = newTable(c, name, tv, meta)
 	}
 	return s, nil
 }
@@ -56,6 +58,7 @@ type Table struct {
 	name     string
 	meta     *metadata.Table
 	metaName string
+	changed  int64 // the version that brought the metadata
 	paths    tablePaths
 
 	snapshot  *metadata.Snapshot // that is read; nil before the first commit
@@ -64,8 +67,8 @@ type Table struct {
 	textField int // field id of its text; 0 if there is none
 }
 
-func newTable(c *Catalog, name, metaName string, meta *metadata.Table) *Table {
-	t := &Table{catalog: c, name: name, meta: meta, metaName: metaName, paths: newTablePaths(name, meta), snapshot: meta.CurrentSnapshot()}
+func newTable(c *Catalog, name string, v tableVersion, meta *metadata.Table) *Table {
+	t := &Table{catalog: c, name: name, meta: meta, metaName: v.Metadata, changed: v.Changed, paths: newTablePaths(name, meta), snapshot: meta.CurrentSnapshot()}
 	spec := meta.PartitionSpec()
 	for _, f := range spec.Fields() {
 		t.fields = append(t.fields, f)
@@ -132,3 +135,39 @@ func (t *Table) CommittedAt() time.Time {
 func (t *Table) MetadataLocation() string {
 	return t.catalog.Root() + "/" + t.metaName
 }
+
+// RegisteredLocation is the URI of the same file as MetadataLocation, for the
+// catalogs of other engines: as the table's metadata has it, wherever the
+// warehouse lies today. The file's name is one that these engines take: tables
+// that nothing was committed to for long may have it as a copy, which the next
+// commit to them replaces.
+func (t *Table) RegisteredLocation() string {
+	if batchOfMetadata(t.metaName) != "" {
+		return t.paths.uri(t.metaName)
+	}
+	return t.paths.uri(hintedMetadata(t.name, t.changed))
+}
+
+// HasRegistered reports whether a location can be one that RegisteredLocation
+// has given of this table, now or in an earlier version, or the one that was
+// adopted last: what another engine writes lies elsewhere or has other names.
+func (t *Table) HasRegistered(location string) bool {
+	if name, err := t.paths.name(location); err == nil && t.meta.Properties()[adoptedMetadata] == path.Base(name) && path.Dir(name) == metadataDir(t.name) {
+		return true
+	}
+	return t.isOwnMetadata(location) && strings.HasSuffix(location, ".metadata.json")
+}
+
+// HasListed reports whether a location can be one of a manifest list of this
+// table, of a snapshot now or expired.
+func (t *Table) HasListed(location string) bool {
+	return t.isOwnMetadata(location) && strings.HasSuffix(location, ".avro")
+}
+
+func (t *Table) isOwnMetadata(location string) bool {
+	name, err := t.paths.name(location)
+	return err == nil && path.Dir(name) == metadataDir(t.name) && removable(name)
+}
+
+// Metadata is the table's metadata as of this version.
+func (t *Table) Metadata() *metadata.Table { return t.meta }

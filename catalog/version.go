@@ -180,10 +180,16 @@ func (c *Catalog) readMetadata(ctx context.Context, name string) (*metadata.Tabl
 	if err != nil {
 		return nil, fmt.Errorf("read table metadata %q: %w", name, err)
 	}
-	c.mu.Lock()
-	c.metadata[name] = meta
-	c.mu.Unlock()
+	c.keepMetadata(name, meta)
 	return meta, nil
+}
+
+// keepMetadata saves reading what is stored, or about to be, under a name. It is
+// forgotten with the next version that does not have it.
+func (c *Catalog) keepMetadata(name string, meta *metadata.Table) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.metadata[name] = meta
 }
 
 // committedAs finds the version after base, up to newest, that a batch made.

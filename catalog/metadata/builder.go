@@ -216,9 +216,20 @@ func (b *Builder) encode(v any) json.RawMessage {
 	return raw
 }
 
+// append adds an element to a list as text: lists grow by one with each commit,
+// and decoding all of them each time is what a commit would spend its time on.
 func (b *Builder) append(list string, v any) {
-	added := element{raw: b.encode(v)}
-	b.edit(list, func(all []element) []element { return append(all, added) })
+	added := b.encode(v)
+	if !b.document.has(list) {
+		b.document[list] = slices.Concat([]byte("["), added, []byte("]"))
+		return
+	}
+	// That it is a list has been checked when it was read.
+	head := bytes.TrimSpace(bytes.TrimSuffix(bytes.TrimSpace(b.document[list]), []byte("]")))
+	if len(head) > len("[") {
+		added = slices.Concat([]byte(","), added)
+	}
+	b.document[list] = slices.Concat(head, added, []byte("]"))
 }
 
 // element is one of a list, with what decides whether it stays.

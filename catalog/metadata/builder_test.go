@@ -147,6 +147,46 @@ func TestBuilderSteps(t *testing.T) {
 	}
 }
 
+// TestBuilderFirstSnapshot checks that a list is begun however a file says that it
+// is empty.
+func TestBuilderFirstSnapshot(t *testing.T) {
+	for name, c := range map[string]struct{ lists, want string }{
+		"absent":  {"", ""},
+		"null":    {`"snapshots":null,"snapshot-log":null,`, ""},
+		"empty":   {`"snapshots":[],"snapshot-log":[],`, ""},
+		"spaces":  {"\"snapshots\": [ \n ] ,\"snapshot-log\":[ ],", ""},
+		"no list": {`"snapshot-log":{},`, "snapshot-log"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := string(mustMarshal(t, newTable(t)))
+			for _, list := range []string{`"snapshots":[],`, `"snapshot-log":[],`} {
+				text = strings.Replace(text, list, "", 1)
+			}
+			base, err := metadata.Parse([]byte(strings.Replace(text, "{", "{"+c.lists, 1)))
+			if c.want != "" {
+				if err == nil || !strings.Contains(err.Error(), c.want) {
+					t.Errorf("error %v, want one with %q", err, c.want)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			summary := metadata.Summary{Operation: metadata.OpAppend}
+			table, err := metadata.Update(base, "f", created).AddSnapshot(1, "a", summary).AddSnapshot(2, "b", summary).Build()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s := mustParse(t, string(mustMarshal(t, table))).Snapshots(); len(s) != 2 || s[0].ManifestList != "a" || s[1].ManifestList != "b" {
+				t.Errorf("snapshots %+v", s)
+			}
+			if len(base.Snapshots()) > 0 || strings.Contains(string(mustMarshal(t, base)), "manifest-list") {
+				t.Error("the base has changed")
+			}
+		})
+	}
+}
+
 func TestBuilderPreviousFiles(t *testing.T) {
 	build := func(b *metadata.Builder) *metadata.Table {
 		table, err := b.Build()

@@ -14,6 +14,7 @@
 //   - metadata.go: a table's metadata and what can be asked of it
 //   - parse.go: reading and checking a file
 //   - new.go, builder.go: the first metadata of a table, and each next one
+//   - changes.go: what leads from one metadata to a later one
 //   - snapshot.go, sort.go: parts of it
 package metadata
 
@@ -21,6 +22,7 @@ import (
 	"encoding/json"
 
 	"github.com/apache/iceberg-go"
+	"github.com/google/uuid"
 )
 
 // FormatVersion is the only version that is read or written.
@@ -31,6 +33,7 @@ const FormatVersion = 2
 type Table struct {
 	document document
 
+	id           uuid.UUID
 	location     string
 	lastSequence int64
 	lastUpdated  int64
@@ -53,6 +56,9 @@ type MetadataLogEntry struct {
 // MarshalJSON encodes the file: what was parsed, white space and the order of
 // members aside.
 func (t *Table) MarshalJSON() ([]byte, error) { return json.Marshal(t.document) }
+
+// ID is the table's UUID.
+func (t *Table) ID() uuid.UUID { return t.id }
 
 // Version is the format version.
 func (t *Table) Version() int { return FormatVersion }

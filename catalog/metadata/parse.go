@@ -51,10 +51,9 @@ func (d document) table() (*Table, error) {
 	}
 
 	t := &Table{document: d}
-	var id uuid.UUID
 	var lastPartition int
 	err := cmp.Or(
-		d.read("table-uuid", &id),
+		d.read("table-uuid", &t.id),
 		d.read("location", &t.location),
 		d.read("last-sequence-number", &t.lastSequence),
 		d.read("last-updated-ms", &t.lastUpdated),
@@ -70,7 +69,7 @@ func (d document) table() (*Table, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case id == uuid.Nil:
+	case t.id == uuid.Nil:
 		return nil, errors.New("no table-uuid")
 	case t.location == "":
 		return nil, errors.New("no location")
