@@ -114,6 +114,9 @@ type Stats struct {
 	// Partitions have Files, PartitionsTotal have FilesTotal. Tables that are
 	// not partitioned do not count.
 	Partitions, PartitionsTotal int
+	// Splits are the parts of the work that a cluster has done, of those that it
+	// knows of so far; on one machine there are none.
+	Splits, SplitsTotal int
 }
 
 // TypeKey is the metadata key of a schema's field under which an engine says

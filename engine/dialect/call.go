@@ -46,7 +46,7 @@ func (a *analysis) call(e *expr, in *scope, ctes *cteScope) Type {
 	types := make([]Type, len(e.args))
 	for i, x := range e.args {
 		if i == 0 && bareUnits[e.op] && x.kind == columnExpr && len(x.parts) == 1 && !x.parts[0].quoted && len(e.args) == 3 {
-			a.patches.replaceText(x.extent, quoteText(strings.ToLower(strings.TrimSuffix(strings.ToLower(x.parts[0].text), "s"))))
+			a.own.replaceText(x.extent, quoteText(strings.ToLower(strings.TrimSuffix(strings.ToLower(x.parts[0].text), "s"))))
 			continue // DATEADD(DAY, …)
 		}
 		types[i] = a.expr(x, in, ctes)
@@ -65,6 +65,10 @@ func (a *analysis) call(e *expr, in *scope, ctes *cteScope) Type {
 	if len(e.parts) > 1 {
 		return Type{} // schema.function: the engine's own
 	}
+	if name := trinoNames[e.op]; name != "" && a.target == ForTrino {
+		a.own.replaceText(c.name, name)
+	}
+	a.trinoElement(e)
 	f, known := FunctionNamed(e.op)
 	if known && f.Group == "" || strings.HasPrefix(e.op, "trino_") {
 		a.fail(e.start, "function "+e.op+" does not exist", "")
@@ -85,6 +89,7 @@ func (a *analysis) call(e *expr, in *scope, ctes *cteScope) Type {
 			if types[i].isText() {
 				types[i] = Type{Kind: TimestampTZ, Scale: 3}
 				a.patches.wrap(e.args[i].extent, "CAST(", " AS TIMESTAMPTZ)")
+				a.trinoTime(e.args[i], TimestampTZ)
 			} else if types[i].Kind == Zoned && instantFunctions[e.op] {
 				a.instant(e.args[i])
 				types[i] = Type{Kind: TimestampTZ, Scale: 3}

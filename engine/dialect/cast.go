@@ -7,6 +7,10 @@ func (a *analysis) cast(e *expr, in *scope, ctes *cteScope) Type {
 	value := e.args[0]
 	from, to := a.expr(value, in, ctes), e.typ
 	if e.syntax == "::" { // DuckDB's syntax, so DuckDB's meaning
+		a.trinoCast(e, from)
+		return to.Type
+	}
+	if a.ofEventTime(e, in) {
 		return to.Type
 	}
 	if from.Kind == Zoned && to.Kind == TimestampTZ {
@@ -75,18 +79,21 @@ func (a *analysis) castToText(e *expr, from Type, instead func(before, after str
 	case JSON:
 		instead("json_extract_string(", ", '$')")
 	case Timestamp:
-		instead("strftime(", ", '%Y-%m-%d %H:%M:%S"+fraction(from.Scale)+"')")
+		before, after := printed(from.Scale)
+		instead(before, after)
 	case TimestampTZ:
-		instead("strftime(", ", '%Y-%m-%d %H:%M:%S.%g UTC')")
+		before, after := printed(from.Scale)
+		instead("("+before, after+" || ' UTC')")
 	case Zoned:
 		for value.kind == parenExpr {
 			value = value.args[0]
 		}
 		zone := value.args[len(value.args)-1]
+		before, after := printed(from.Scale)
 		a.patches.replace(e.extent, func(w *writer) {
-			w.text("(strftime(", e.start)
+			w.text("("+before, e.start)
 			w.source(e.args[0].extent)
-			w.text(", '%Y-%m-%d %H:%M:%S.%g') || ' ' || ", e.start)
+			w.text(after+" || ' ' || ", e.start)
 			w.source(zone.extent)
 			w.text(")", e.end-1)
 		})
@@ -99,15 +106,19 @@ func (a *analysis) castToText(e *expr, from Type, instead func(before, after str
 	}
 }
 
-// fraction is the format of the digits of a second.
-func fraction(scale int) string {
+// printed is what stands around a time to print it with so many digits of a
+// second.
+func printed(scale int) (before, after string) {
+	const format = "%Y-%m-%d %H:%M:%S"
 	switch {
 	case scale == 0:
-		return ""
-	case scale <= 3:
-		return ".%g"
+		return "strftime(", ", '" + format + "')"
+	case scale == 3:
+		return "strftime(", ", '" + format + ".%g')"
+	case scale >= 6:
+		return "strftime(", ", '" + format + ".%f')"
 	}
-	return ".%f"
+	return "left(strftime(", ", '" + format + ".%f'), " + strconv.Itoa(len("2024-01-01 00:00:00.")+scale) + ")"
 }
 
 // jsonPathCall translates a constant path.
@@ -122,7 +133,10 @@ func (a *analysis) jsonPathCall(e *expr, types []Type) (Type, bool) {
 	if path.kind != stringExpr {
 		return Type{}, false
 	}
-	text, wild, problem := jsonPath(path.text)
+	if text, _, problem := jsonPath(path.text, bracketStep); problem == "" && a.target == ForTrino && !plainPath.MatchString(path.text) {
+		a.own.replaceText(path.extent, quoteText(text)) // $.x-amz-acl
+	}
+	text, wild, problem := jsonPath(path.text, jsonPathStep)
 	if problem != "" {
 		a.fail(path.start, "JSON path: "+problem, "write a path like '$.member[0].\"other member\"'")
 		return Type{}, true
@@ -140,8 +154,8 @@ func (a *analysis) jsonPathCall(e *expr, types []Type) (Type, bool) {
 	return Type{Kind: JSON}, true
 }
 
-// jsonPath turns Trino's path into DuckDB's: every member in quotes.
-func jsonPath(path string) (text string, wild bool, problem string) {
+// jsonPath writes Trino's path with every member in quotes, as step does it.
+func jsonPath(path string, step func(name string) string) (text string, wild bool, problem string) {
 	if path == "" || path[0] != '$' {
 		return "", false, "it has to begin with $"
 	}
@@ -166,7 +180,7 @@ func jsonPath(path string) (text string, wild bool, problem string) {
 				}
 				i++
 			}
-			text += jsonPathStep(name)
+			text += step(name)
 		case path[i] == '.':
 			end := i + 1
 			for end < len(path) && path[end] != '.' && path[end] != '[' {
@@ -179,7 +193,7 @@ func jsonPath(path string) (text string, wild bool, problem string) {
 			case "*":
 				text, wild = text+".*", true
 			default:
-				text += jsonPathStep(name)
+				text += step(name)
 			}
 			i = end
 		case path[i] == '[':

@@ -24,8 +24,12 @@ func (a *analysis) exprType(e *expr, in *scope, ctes *cteScope) Type {
 		if a.dialect == Lake && e.text == "?" { // a dashboard's parameter
 			a.patches.replaceText(e.extent, "CAST(? AS VARCHAR)")
 			a.quotedMarks = append(a.quotedMarks, e.start)
+			a.literal(e)
 		}
 		return Type{Kind: Text}
+	case parameterExpr:
+		a.literal(e)
+		return Type{}
 	case typedExpr:
 		return a.typedLiteral(e)
 	case intervalExpr:
@@ -83,6 +87,7 @@ func (a *analysis) exprType(e *expr, in *scope, ctes *cteScope) Type {
 		return Type{Kind: Boolean}
 	case likeExpr:
 		a.asText(e.args[0], types[0])
+		a.caseless(e)
 		return Type{Kind: Boolean}
 	case caseExpr:
 		return a.cases(e, types)
@@ -150,10 +155,9 @@ func (a *analysis) typedLiteral(e *expr) Type {
 	case "TIMESTAMP", "DATETIME":
 		if hasZone(e.text) {
 			a.patches.replaceText(e.extent, "TIMESTAMPTZ "+literal)
-			return Type{Kind: TimestampTZ, Scale: 3}
+			return Type{Kind: TimestampTZ, Scale: fractionDigits(e.text)}
 		}
-		_, fraction, _ := strings.Cut(e.text, ".")
-		return Type{Kind: Timestamp, Scale: len(fraction)}
+		return Type{Kind: Timestamp, Scale: fractionDigits(e.text)}
 	case "IPADDRESS":
 		a.patches.replaceText(e.extent, a.network("trino_ip_address", false)+"("+literal+")")
 	case "IPPREFIX":
@@ -169,6 +173,12 @@ func (a *analysis) typedLiteral(e *expr) Type {
 		return Type{Kind: Decimal, Scale: len(fraction)}
 	}
 	return Type{Kind: kind}
+}
+
+// fractionDigits are those of a second.
+func fractionDigits(text string) int {
+	_, fraction, _ := strings.Cut(text, ".")
+	return len(fraction) - len(strings.TrimLeft(fraction, "0123456789"))
 }
 
 // hasZone reports whether the text of a timestamp ends with a time zone.
@@ -214,7 +224,11 @@ func (a *analysis) column(e *expr, in *scope) Type {
 	name := qualified[len(qualified)-1]
 	at := extent{qualified[0].start, name.end}
 	if m.virtual != nil {
-		a.patches.replaceText(at, a.virtualSQL(m))
+		a.own.replaceText(at, a.virtualSQL(m))
+	} else if m.alias != nil && a.target == ForTrino {
+		a.own.replace(at, func(w *writer) { w.text("(", at.start); w.source(m.alias.extent); w.text(")", at.end-1) })
+	} else if len(qualified) > 2 && m.source != nil && m.source.moved {
+		a.own.replaceText(at, quoteName(m.source.name)+"."+quoteName(m.column))
 	} else if m.written != "" {
 		a.patches.replaceText(at, m.written)
 	} else if len(qualified) > 2 { // the database in front is not there for the engine
@@ -247,7 +261,7 @@ func (a *analysis) quoteParts(parts []part) {
 			for _, m := range parts {
 				names = append(names, quoteName(m.text))
 			}
-			a.patches.replaceText(extent{parts[0].start, parts[len(parts)-1].end}, strings.Join(names, "."))
+			a.own.replaceText(extent{parts[0].start, parts[len(parts)-1].end}, strings.Join(names, "."))
 			return
 		}
 	}
@@ -315,13 +329,21 @@ func (a *analysis) members(e *expr, t Type, at extent, parts []part) Type {
 			for _, m := range parts[i:] {
 				path += jsonPathStep(m.text)
 			}
+			if a.target == ForTrino {
+				a.trinoMember(e, func(w *writer) { a.memberText(w, e, at, parts[:i]) }, parts[i:])
+				return Type{Kind: Text}
+			}
 			a.wrapMember(e, at, parts, i, "TRY(json_extract_string(", ", "+quoteText(path)+"))")
 			return Type{Kind: Text}
 		case Map:
 			if i+1 < len(parts) {
 				a.fail(parts[i+1].start, "values of a map have no members", "")
 			}
-			a.wrapMember(e, at, parts, i, "", "["+quoteText(n.text)+"]")
+			if a.target == ForTrino { // where a subscript of what is not there is an error
+				a.wrapMember(e, at, parts, i, "element_at(", ", "+quoteText(n.text)+")")
+			} else {
+				a.wrapMember(e, at, parts, i, "", "["+quoteText(n.text)+"]")
+			}
 			return t.element()
 		case List:
 			if index, err := strconv.Atoi(n.text); err == nil { // resources.0.ARN, as CloudWatch has it
@@ -332,7 +354,11 @@ func (a *analysis) members(e *expr, t Type, at extent, parts []part) Type {
 					suffix += "." + quoteName(strings.ToLower(m.text))
 					t, _ = t.field(m.text)
 				}
-				a.wrapMember(e, at, parts, i, "", suffix)
+				if a.target == ForTrino {
+					a.wrapMember(e, at, parts, i, "element_at(", ", "+strings.Replace(suffix[1:], "]", ")", 1))
+				} else {
+					a.wrapMember(e, at, parts, i, "", suffix)
+				}
 				return t
 			}
 			a.fail(n.start, "an array has no members", "write [1]."+n.text+" for the first element, or UNNEST it")
@@ -351,18 +377,22 @@ func (a *analysis) members(e *expr, t Type, at extent, parts []part) Type {
 // wrapMember writes the first i members as they are, and before and after
 // around them instead of the others.
 func (a *analysis) wrapMember(e *expr, at extent, parts []part, i int, before, after string) {
-	a.patches.replace(e.extent, func(w *writer) {
+	a.own.replace(e.extent, func(w *writer) {
 		w.text(before, e.start)
-		if e.head != "" {
-			w.text(e.head, e.start)
-		} else {
-			w.source(at)
-		}
-		for _, n := range parts[:i] {
-			w.text("."+quoteName(strings.ToLower(n.text)), n.start)
-		}
+		a.memberText(w, e, at, parts[:i])
 		w.text(after, e.end-1)
 	})
+}
+
+func (a *analysis) memberText(w *writer, e *expr, at extent, parts []part) {
+	if e.head != "" {
+		w.text(e.head, e.start)
+	} else {
+		w.source(at)
+	}
+	for _, n := range parts {
+		w.text("."+quoteName(strings.ToLower(n.text)), n.start)
+	}
 }
 
 func (a *analysis) quoteBackticked(e *expr, at extent, parts []part) {
@@ -383,6 +413,10 @@ func (a *analysis) subscript(e *expr, types []Type) Type {
 	case t.Kind == List, t.Kind == Map:
 		return t.element()
 	case t.isJSON():
+		if index.kind == stringExpr && a.target == ForTrino {
+			a.trinoMember(e, func(w *writer) { w.source(list.extent) }, []part{{text: index.text}})
+			return Type{Kind: Text}
+		}
 		if index.kind == stringExpr {
 			path := quoteText("$" + jsonPathStep(index.text))
 			a.patches.replace(e.extent, func(w *writer) {
@@ -444,6 +478,9 @@ func (a *analysis) binary(e *expr, types []Type) Type {
 		}
 		return Type{Kind: Text}
 	case "->", "->>":
+		if a.target == ForTrino {
+			return a.trinoArrow(e)
+		}
 		// DuckDB binds these more loosely than AND.
 		a.patches.wrap(e.extent, "(", ")")
 		if e.op == "->" {
@@ -550,6 +587,10 @@ func (a *analysis) comparable(args []*expr, types []Type) {
 		texts = texts || t.isText()
 		addresses = addresses || t.is(Address)
 	}
+	if a.target == ForTrino {
+		a.trinoComparable(args, types)
+		return
+	}
 	for i, e := range args {
 		switch {
 		case types[i].Kind == Zoned:
@@ -590,7 +631,7 @@ func (a *analysis) atTimeZone(e *expr, t Type, value *expr, zone extent) Type {
 		w.source(zone)
 		w.text(")", e.end-1)
 	})
-	return Type{Kind: Zoned, Scale: 3}
+	return Type{Kind: Zoned, Scale: value.result.Scale}
 }
 
 // instant takes the time zone off again.

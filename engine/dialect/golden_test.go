@@ -12,13 +12,16 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// TestGolden translates the queries of testdata/translate/DIALECT.txt: paragraphs
+// TestGolden translates the queries of the files in testdata/translate: paragraphs
 // of a query, a line that begins with =>, and what is expected, which -update
 // writes.
 func TestGolden(t *testing.T) {
-	for _, dialect := range []Dialect{Athena, Lake, DuckDB} {
-		t.Run(dialect.String(), func(t *testing.T) {
-			file := filepath.Join("testdata", "translate", dialect.String()+".txt")
+	for name, options := range map[string]Options{
+		"athena": {}, "lake": {Dialect: Lake}, "duckdb": {Dialect: DuckDB},
+		"trino": {Target: ForTrino, Database: "default", Literals: []string{"'a'", "(2)"}}, "trino-lake": {Dialect: Lake, Target: ForTrino},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := filepath.Join("testdata", "translate", name+".txt")
 			text, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
@@ -26,7 +29,7 @@ func TestGolden(t *testing.T) {
 			var got []string
 			for paragraph := range strings.SplitSeq(strings.TrimSpace(string(text)), "\n\n") {
 				query, _, _ := strings.Cut(paragraph, "\n=> ")
-				got = append(got, query+"\n=> "+outcome(query, dialect))
+				got = append(got, query+"\n=> "+outcome(query, options))
 			}
 			result := strings.Join(got, "\n\n") + "\n"
 			if *update {
@@ -42,8 +45,8 @@ func TestGolden(t *testing.T) {
 }
 
 // outcome is the translation, or the error.
-func outcome(sql string, dialect Dialect) string {
-	s, err := Translate(sql, Options{Dialect: dialect})
+func outcome(sql string, o Options) string {
+	s, err := Translate(sql, o)
 	if err != nil {
 		return "error: " + err.Error()
 	}

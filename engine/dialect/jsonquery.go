@@ -15,7 +15,7 @@ func (a *analysis) jsonQueryCall(e *expr, types []Type) (Type, bool) {
 	for _, mode := range []string{"lax ", "strict "} {
 		text = strings.TrimSpace(strings.TrimPrefix(text, mode))
 	}
-	text, wild, problem := jsonPath(text)
+	text, wild, problem := jsonPath(text, jsonPathStep)
 	if problem == "" && wild {
 		problem = "[*] is not supported here"
 	}

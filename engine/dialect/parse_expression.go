@@ -109,7 +109,7 @@ func (p *parser) predicate() (*expr, error) {
 
 // wordPredicate reads BETWEEN, IN and LIKE behind their left side.
 func (p *parser) wordPredicate(e *expr) (err error) {
-	e.op = strings.ToUpper(p.peek(0).Text)
+	e.op, e.opAt = strings.ToUpper(p.peek(0).Text), p.peek(0).extent()
 	p.i++
 	operand := func() {
 		if err == nil {

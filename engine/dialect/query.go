@@ -12,7 +12,15 @@ type analysis struct {
 	dialect     Dialect
 	table       string // that placeholders and names of trails mean
 	relations   Relations
-	patches     *patches
+	patches     *patches // what DuckDB needs; goes nowhere when the target is Trino
+	own         *patches // what every engine needs
+	target      Target
+	database    string
+	databases   []string
+	literals    []string
+	top         *body // the outermost SELECT
+	current     *item // of it
+	marks       []int // offsets of the parameters, in order, once all is read
 	macros      map[string]bool
 	tries       int   // calls of try around
 	quotedMarks []int // offsets of the '?' of Lake dashboards
@@ -22,6 +30,9 @@ type analysis struct {
 }
 
 func (a *analysis) fail(at int, message, hint string) {
+	if a.target == ForTrino {
+		return // it says itself what is wrong, and knows more than we do
+	}
 	if a.err == nil {
 		a.err = errorAt(a.sql, at, message, hint)
 	}
@@ -87,6 +98,9 @@ func (a *analysis) body(b *body, outer *scope, ctes *cteScope) shape {
 		return a.values(b, outer, ctes)
 	case tableBody:
 		at := a.from(b.from, outer, ctes)
+		if a.target == ForTrino {
+			a.own.replace(b.extent, func(w *writer) { w.text("SELECT * FROM ", b.start); w.source(b.from[0].extent) })
+		}
 		return shape{at.sources[0].columns, at.sources[0].virtual, at.open}
 	}
 	return a.selection(b, &query{}, outer, ctes)
@@ -122,6 +136,9 @@ func (a *analysis) selection(b *body, q *query, outer *scope, ctes *cteScope) sh
 	var s shape
 	aliases := map[string]Type{}
 	for _, i := range b.items {
+		if b == a.top {
+			a.current = i
+		}
 		a.item(i, in, ctes, &s, aliases)
 	}
 	for _, e := range b.distinctOn {
@@ -129,9 +146,15 @@ func (a *analysis) selection(b *body, q *query, outer *scope, ctes *cteScope) sh
 	}
 	if b.where != nil {
 		a.expr(b.where, in, ctes)
+		a.bounds(b, in)
 	}
 	behind := *in
-	behind.aliases = aliases
+	behind.aliases, behind.aliased = aliases, map[string]*expr{}
+	for _, i := range b.items {
+		if i.alias != nil {
+			behind.aliased[strings.ToLower(i.alias.text)] = i.expr
+		}
+	}
 	for _, e := range b.group {
 		a.expr(e, &behind, ctes)
 	}
@@ -170,12 +193,12 @@ func (a *analysis) item(i *item, in *scope, ctes *cteScope, s *shape, aliases ma
 		name = i.alias.text
 		a.quoteReserved(*i.alias)
 		if i.alias.quoted && a.sql[i.alias.start] == '`' {
-			a.patches.replaceText(i.alias.extent, quoteName(name))
+			a.own.replaceText(i.alias.extent, quoteName(name))
 		}
-	case e.kind == columnExpr || e.kind == memberExpr:
+	case e.kind == columnExpr:
 		name = e.parts[len(e.parts)-1].text
-		if p := a.patches.byPart[e.extent]; e.kind == memberExpr || p != nil && (p.write != nil || p.before != "") {
-			a.patches.wrap(i.extent, "", " AS "+quoteName(strings.ToLower(name)))
+		if p := a.own.byPart[e.extent]; p != nil && (p.write != nil || p.before != "") {
+			a.own.wrap(i.extent, "", " AS "+quoteName(strings.ToLower(name)))
 		}
 	default:
 		// Trino's name of a column without one.
@@ -187,7 +210,14 @@ func (a *analysis) item(i *item, in *scope, ctes *cteScope, s *shape, aliases ma
 	if e.kind == rowExpr {
 		a.nameFields(e)
 	}
-	if t.Kind == Zoned {
+	if t.Kind == Zoned && a.target == ForTrino && i == a.current {
+		after := " AS timestamp(6))" // its local time, as the local engine shows it
+		if e.kind == columnExpr && i.alias == nil {
+			after += " AS " + quoteName(strings.ToLower(name))
+		}
+		a.own.wrap(e.extent, "CAST(", after)
+	}
+	if t.Kind == Zoned && a.target == ForDuckDB {
 		t = Type{Kind: Timestamp, Scale: 3}
 	}
 	s.columns = append(s.columns, Column{strings.ToLower(name), t})

@@ -19,6 +19,12 @@ type Relation struct {
 	Columns []Column
 	// Virtual are columns that * does not show and that are replaced in the text.
 	Virtual []Virtual
+	// Query is what ForTrino reads in place of the name; "" is the name itself.
+	Query string
+	// Bounded is Query where conditions on columns eventtimestamp and date of the
+	// table below can stand in place of {bounds}; "" for none. Time is the column
+	// of the view that is made of eventtimestamp.
+	Bounded, Time string
 }
 
 // Column of a relation. Names are in lower case.
@@ -30,7 +36,7 @@ type Column struct {
 // Virtual is a column that is computed from others.
 type Virtual struct {
 	Name string
-	// SQL is DuckDB's expression; {name} stands for a real column, and is
+	// SQL is an expression of DuckDB's and Trino's; {name} stands for a real column, and is
 	// replaced by it together with its qualifier.
 	SQL  string
 	Type Type

@@ -427,6 +427,9 @@ func (a *analysis) truncateTime(e *expr, types []Type) (Type, bool) {
 	case Date:
 		a.patches.wrap(e.extent, "CAST(", " AS DATE)")
 	case Zoned:
+		if a.target == ForTrino {
+			return types[1], true
+		}
 		return Type{Kind: Timestamp, Scale: 3}, true
 	}
 	return types[1], true

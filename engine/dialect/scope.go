@@ -15,6 +15,7 @@ type scope struct {
 	// aliases of the select list, where they may be used; they come after
 	// columns, or before them in ORDER BY.
 	aliases      map[string]Type
+	aliased      map[string]*expr
 	aliasesFirst bool
 	// open: a source's columns are not known, so any name may be one.
 	open bool
@@ -26,6 +27,13 @@ type visible struct {
 	columns []Column
 	virtual []Virtual
 	open    bool
+
+	// Of a table for Trino: what it is, where its name stands, and what stands
+	// behind its query.
+	relation *Relation
+	at       extent
+	as       string
+	moved    bool // from a database that is not there
 }
 
 // meaning of a dotted name.
@@ -37,6 +45,7 @@ type meaning struct {
 	column  string
 	found   bool
 	written string // instead of the name
+	alias   *expr  // what it stands for, where Trino does not know it
 	// ambiguous is another source with such a virtual column.
 	ambiguous *visible
 }
@@ -94,7 +103,7 @@ func (s *scope) here(parts []part) meaning {
 		}
 	}
 	if t, ok := s.aliases[first]; ok {
-		return meaning{typ: t, rest: 1, found: true}
+		return meaning{typ: t, rest: 1, found: true, alias: s.aliased[first]}
 	}
 	for n := min(3, len(parts)-1); n >= 0; n-- {
 		var found meaning

@@ -118,7 +118,7 @@ func TestJSONPath(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.path, func(t *testing.T) {
-			got, wild, problem := jsonPath(tt.path)
+			got, wild, problem := jsonPath(tt.path, jsonPathStep)
 			if got+problem != tt.want && problem == "" || problem != "" && problem != tt.want || wild != tt.wild && problem == "" {
 				t.Errorf("got %q, %v, %q, want %q, %v", got, wild, problem, tt.want, tt.wild)
 			}

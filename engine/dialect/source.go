@@ -62,6 +62,7 @@ func (a *analysis) source(s *source, in *scope, ctes *cteScope) {
 		v.name = strings.ToLower(s.alias.text)
 		a.quoteReserved(*s.alias)
 		if s.columns != nil {
+			v.relation = nil
 			v.columns, v.virtual = renamed(shape{columns: v.columns}, s.columns).columns, nil
 			if len(v.columns) >= len(s.columns) && s.kind != functionSource {
 				v.open = v.open && len(v.columns) == 0
@@ -114,6 +115,10 @@ func (a *analysis) tableSource(s *source, v *visible, in *scope, ctes *cteScope)
 			a.patches.replaceText(s.nameAt, "information_schema."+quoteName(v.name))
 		}
 		v.open = true
+		return
+	}
+	if a.target == ForTrino {
+		a.trinoTable(s, v)
 		return
 	}
 	r, suffix := a.tableNamed(s.name)
@@ -170,6 +175,9 @@ func (a *analysis) unnest(s *source, v *visible, in *scope, ctes *cteScope) {
 		a.fail(s.args[0].start, "UNNEST of JSON", "write UNNEST(CAST(json_parse(…) AS ARRAY(JSON)))")
 	}
 	if plain {
+		if element.Kind == Struct && len(element.Fields) > 1 && named == 1 {
+			a.wholeRows(s.args[0])
+		}
 		v.columns = []Column{{"unnest", element}}
 		if s.ordinality {
 			v.columns = append(v.columns, Column{"ordinality", Type{Kind: Integer}})

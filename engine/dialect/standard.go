@@ -18,7 +18,7 @@ var standardColumns = map[string]string{
 		originalrequestid VARCHAR, originaleventid VARCHAR), sessioncredentialfromconsole VARCHAR, edgedevicedetails JSONTEXT,
 		tlsdetails STRUCT(tlsversion VARCHAR, ciphersuite VARCHAR, clientprovidedhostheader VARCHAR), managementevent VARCHAR,
 		eventcontext JSONTEXT, insightdetails JSONTEXT, sourceidentity VARCHAR, identityprovider VARCHAR, credentialid VARCHAR,
-		inscopeof JSONTEXT, tlskeyexchange VARCHAR, unmodeled JSONTEXT, eventtimestamp TIMESTAMP WITH TIME ZONE,
+		inscopeof JSONTEXT, tlskeyexchange VARCHAR, unmodeled JSONTEXT, eventtimestamp TIMESTAMP(6) WITH TIME ZONE,
 		sourceobject VARCHAR, sourceindex BIGINT, region VARCHAR, "date" VARCHAR)`,
 	LakeTable: `STRUCT(eventversion VARCHAR, useridentity STRUCT("type" VARCHAR, principalid VARCHAR, arn VARCHAR, accountid VARCHAR,
 		accesskeyid VARCHAR, username VARCHAR, sessioncontext STRUCT(attributes STRUCT(creationdate TIMESTAMP, mfaauthenticated VARCHAR),

@@ -22,11 +22,30 @@ func (d Dialect) String() string {
 	return "athena"
 }
 
+// Target is the engine that a translation is for.
+type Target uint8
+
+const (
+	ForDuckDB Target = iota
+	// ForTrino leaves a statement as it is, but for what this package adds to the
+	// language: see trino.go.
+	ForTrino
+)
+
 // Options of a translation. The zero value is ready to use.
 type Options struct {
 	Dialect   Dialect
+	Target    Target
 	Table     string    // read by a SELECT without FROM; default DefaultTable, in Lake LakeTable
 	Relations Relations // default StandardRelations
+	// Database is the one that ForTrino takes a name with it in front as a name
+	// without one for.
+	Database string
+	// Databases are all that ForTrino's engine has, in lower case; another one in
+	// front of a name is dropped. nil: nobody knows.
+	Databases []string
+	// Literals are the parameters as ForTrino writes them into the text.
+	Literals []string
 }
 
 // Kind says what a statement asks for.
@@ -59,8 +78,8 @@ const (
 // and without the database in front.
 type Statement struct {
 	Kind       Kind
-	SQL        string    // DuckDB's, of the query inside; "" when there is none
-	Source     string    // the query inside as it was written
+	SQL        string    // the target's, of the query inside; "" when there is none
+	Source     string    // the query inside as it was written; ForTrino also all of a SHOW or DESCRIBE
 	Macros     []string  // names of the functions of [Functions] that SQL calls by their Macro name, sorted
 	Parameters int       // how many values SQL wants for ? (the highest N of $N)
 	Marks      []int     // where each ? stands in the source, in bytes
@@ -68,7 +87,7 @@ type Statement struct {
 
 	Name       string            // of the table, view or prepared statement
 	Database   string            // of SHOW TABLES IN …; "" means the default one
-	Pattern    string            // LIKE pattern of SHOW …; "" means all
+	Pattern    string            // LIKE pattern of SHOW …; "" means all. Options of EXPLAIN in parentheses, ForTrino
 	Replace    bool              // CREATE OR REPLACE
 	IfExists   bool              // IF EXISTS, or IF NOT EXISTS
 	Location   string            // of UNLOAD

@@ -48,6 +48,9 @@ func (t *translation) resolved(at int) error {
 		parts = parts[1:]
 	}
 	r, suffix := a.tableNamed(parts)
+	if r == nil && t.options.Target == ForTrino {
+		return nil
+	}
 	if r == nil {
 		return t.fail(t.tokens[at], fmt.Sprintf("table %q does not exist", shorten(t.Name)), didYouMean(t.Name, t.options.Relations.Names()))
 	}

@@ -80,7 +80,7 @@ func (t *translation) query(lo, hi int) error {
 	start, end := t.tokens[lo].Offset, t.tokens[hi-1].end()
 	t.Source = t.source[start:end]
 	edits, err := completeFrom(t.source, t.tokens[lo:hi], t.options.Table)
-	if err != nil {
+	if err != nil && t.options.Target == ForDuckDB {
 		return err
 	}
 	completed, spans := applyEdits(t.source, start, end, edits)
@@ -117,21 +117,30 @@ func (t *translation) translate(text string) error {
 	}
 	p := &parser{sql: text, tokens: tokens, limit: len(text), dialect: t.options.Dialect}
 	q, err := p.query()
-	if err != nil {
-		return err
+	if err == nil && !p.done() {
+		err = p.unexpected("the end of the statement")
 	}
-	if !p.done() {
-		return p.unexpected("the end of the statement")
+	if err != nil {
+		if t.options.Target == ForTrino && len(t.options.Literals) == 0 && startsQuery(tokens) {
+			return nil // its grammar has more than ours
+		}
+		return err
 	}
 	a := &analysis{
 		sql: text, dialect: t.options.Dialect, table: t.options.Table, relations: t.options.Relations,
 		patches: newPatches(text), macros: map[string]bool{},
+		target: t.options.Target, database: t.options.Database, databases: t.options.Databases, literals: t.options.Literals,
+	}
+	a.own, a.top = a.patches, q.body
+	if a.target == ForTrino {
+		a.patches = newPatches(text)
 	}
 	result := a.query(q, nil, nil)
 	if a.err != nil {
 		return a.err
 	}
-	w := a.patches.writer()
+	a.marks = slices.Sorted(slices.Values(append(p.marks, a.quotedMarks...)))
+	w := a.own.writer()
 	w.source(extent{0, len(text)})
 	for _, offset := range append(p.marks, a.quotedMarks...) {
 		t.Marks = append(t.Marks, sourceOffset(t.spans, offset))
@@ -142,6 +151,14 @@ func (t *translation) translate(text string) error {
 	t.Virtual = result.virtual
 	t.Parameters = p.parameters + len(a.quotedMarks)
 	return nil
+}
+
+// startsQuery: nothing but a query begins so, whatever follows.
+func startsQuery(tokens []Token) bool {
+	for len(tokens) > 0 && tokens[0].is("(") {
+		tokens = tokens[1:]
+	}
+	return len(tokens) > 0 && (tokens[0].is("SELECT") || tokens[0].is("WITH") || tokens[0].is("VALUES") || tokens[0].is("TABLE"))
 }
 
 // edit is an insertion of text into the source.
@@ -222,10 +239,15 @@ func (t *translation) statement() error {
 	switch word := strings.ToUpper(first.Text); {
 	case t.is(0, "SELECT", "WITH", "VALUES", "FROM", "TABLE", "("):
 		return t.query(0, all)
-	case t.is(0, "SHOW"):
-		return t.show()
-	case t.is(0, "DESCRIBE", "DESC"):
-		return t.describe()
+	case t.is(0, "SHOW"), t.is(0, "DESCRIBE", "DESC"):
+		read := t.describe
+		if t.is(0, "SHOW") {
+			read = t.show
+		}
+		if t.options.Target == ForDuckDB {
+			return read()
+		}
+		return t.trinoShow(read)
 	case t.is(0, "CREATE"):
 		return t.create()
 	case t.is(0, "DROP"):
@@ -279,6 +301,10 @@ func (t *translation) explain() error {
 	case t.is(i, "EXPLAIN"):
 		return t.fail(t.tokens[i], "EXPLAIN of an EXPLAIN", "")
 	case t.is(i, "(") && t.is(i+1, "FORMAT", "TYPE"):
+		if match, ok := matchBrackets(t.tokens); ok && t.options.Target == ForTrino {
+			t.Pattern = t.source[t.tokens[i].Offset:t.tokens[match[i]].end()]
+			return t.query(match[i]+1, len(t.tokens))
+		}
 		return t.fail(t.tokens[i], "options of EXPLAIN are not supported", "write EXPLAIN or EXPLAIN ANALYZE")
 	}
 	return t.query(i, len(t.tokens))

@@ -222,6 +222,9 @@ func tableColumns(t *catalog.Table, standard dialect.Relations) ([]dialect.Colum
 		kind, ok := known[name]
 		if !ok {
 			kind = dialect.ParseType(typeName(f.Type))
+			if kind.Kind == dialect.Timestamp || kind.Kind == dialect.TimestampTZ {
+				kind.Scale = 6 // as Iceberg has them
+			}
 		}
 		columns = append(columns, dialect.Column{Name: name, Type: kind})
 	}

@@ -3,7 +3,6 @@
 package duck
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/trailql/trailql/catalog"
@@ -48,30 +47,6 @@ func stringMap(column string) string {
 	return "TRY_CAST(TRY_CAST(" + column + " AS JSON) AS MAP(VARCHAR, VARCHAR)) AS " + column
 }
 
-// jsonObject writes the members of a JSON object that are not null: pairs of a
-// key and an expression of JSON text.
-func jsonObject(members ...string) string {
-	var parts []string
-	for i := 0; i+1 < len(members); i += 2 {
-		parts = append(parts, `'"`+members[i]+`":' || `+members[i+1])
-	}
-	return "('{' || concat_ws(',', " + strings.Join(parts, ", ") + ") || '}')"
-}
-
-// texts are the members of an object that are text columns below a prefix.
-func texts(prefix string, keysAndColumns ...string) []string {
-	var members []string
-	for i := 0; i+1 < len(keysAndColumns); i += 2 {
-		members = append(members, keysAndColumns[i], "CAST(json_quote("+prefix+keysAndColumns[i+1]+") AS VARCHAR)")
-	}
-	return members
-}
-
-// unless is an object that is there only if a column is.
-func unless(column string, members ...string) string {
-	return "CASE WHEN " + column + " IS NOT NULL THEN " + jsonObject(members...) + " END"
-}
-
 // recordJSON puts a record together again, in the order of its documentation.
 // What no column can hold is merged over it; that a member is there and null,
 // which is most of it, is only written behind.
@@ -87,36 +62,15 @@ func recordJSON() string {
 		ELSE coalesce(merge_record(` + careful + `, unmodeled), error('the record is not JSON')) END`
 }
 
-// recordObject is a record of its columns. literal writes those that hold JSON.
 func recordObject(literal func(column string) string) string {
-	const identity, session = "useridentity.", "useridentity.sessioncontext."
-	issuer := unless(session+"sessionissuer", texts(session+"sessionissuer.", "type", `"type"`, "principalId", "principalid", "arn", "arn", "accountId", "accountid", "userName", "username")...)
-	federation := unless(session+"webidfederationdata", append(texts(session+"webidfederationdata.", "federatedProvider", "federatedprovider"),
-		"attributes", "CAST(to_json("+session+"webidfederationdata.attributes) AS VARCHAR)")...)
-	attributes := unless(session+"attributes", texts(session+"attributes.", "creationDate", "creationdate", "mfaAuthenticated", "mfaauthenticated")...)
-	context := slices.Concat([]string{"sessionIssuer", issuer, "webIdFederationData", federation, "attributes", attributes},
-		texts("", "sourceIdentity", "sourceidentity"), texts(session, "ec2RoleDelivery", "ec2roledelivery"))
-	user := slices.Concat(texts(identity, "type", `"type"`, "principalId", "principalid", "arn", "arn", "accountId", "accountid", "invokedBy", "invokedby",
-		"accessKeyId", "accesskeyid", "userName", "username"), texts("", "identityProvider", "identityprovider", "credentialId", "credentialid"),
-		[]string{"onBehalfOf", unless(identity+"onbehalfof", texts(identity+"onbehalfof.", "userId", "userid", "identityStoreArn", "identitystorearn")...),
-			"inScopeOf", literal("inscopeof"), "sessionContext", unless("coalesce(CAST("+identity+"sessioncontext AS VARCHAR), sourceidentity)", context...)})
-	resource := jsonObject(texts("r.", "accountId", "accountid", "type", `"type"`, "ARN", "arn")...)
-	record := slices.Concat(texts("", "eventVersion", "eventversion"), []string{"userIdentity", unless("useridentity", user...)},
-		texts("", "eventTime", "eventtime", "eventSource", "eventsource", "eventName", "eventname", "awsRegion", "awsregion", "sourceIPAddress", "sourceipaddress",
-			"userAgent", "useragent", "errorCode", "errorcode", "errorMessage", "errormessage"),
-		[]string{"requestParameters", literal("requestparameters"), "responseElements", literal("responseelements"), "additionalEventData", literal("additionaleventdata")},
-		texts("", "requestID", "requestid", "eventID", "eventid"),
-		[]string{"readOnly", literal("readonly"), "resources", "'[' || array_to_string(list_transform(resources, r -> " + resource + "), ',') || ']'"},
-		texts("", "eventType", "eventtype", "apiVersion", "apiversion"), []string{"managementEvent", literal("managementevent")},
-		texts("", "recipientAccountId", "recipientaccountid", "sharedEventID", "sharedeventid", "vpcEndpointId", "vpcendpointid",
-			"vpcEndpointAccountId", "vpcendpointaccountid", "eventCategory", "eventcategory"),
-		[]string{"serviceEventDetails", literal("serviceeventdetails"),
-			"addendum", unless("addendum", texts("addendum.", "reason", "reason", "updatedFields", "updatedfields", "originalRequestID", "originalrequestid", "originalEventID", "originaleventid")...),
-			"edgeDeviceDetails", literal("edgedevicedetails"), "insightDetails", literal("insightdetails"), "eventContext", literal("eventcontext"),
-			"tlsDetails", unless("tlsdetails", append(texts("tlsdetails.", "tlsVersion", "tlsversion", "cipherSuite", "ciphersuite",
-				"clientProvidedHostHeader", "clientprovidedhostheader"), texts("", "keyExchange", "tlskeyexchange")...)...)},
-		texts("", "sessionCredentialFromConsole", "sessioncredentialfromconsole"))
-	return jsonObject(record...)
+	return dialect.RecordText{
+		Literal:    literal,
+		Quote:      func(text string) string { return "CAST(json_quote(" + text + ") AS VARCHAR)" },
+		Attributes: func(column string) string { return "CAST(to_json(" + column + ") AS VARCHAR)" },
+		Each: func(list, element string) string {
+			return "'[' || array_to_string(list_transform(" + list + ", r -> " + element + "), ',') || ']'"
+		},
+	}.SQL()
 }
 
 var shapes = []shape{
