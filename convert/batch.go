@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -32,13 +33,15 @@ const (
 type batch struct {
 	r        *run
 	id       string
-	snapshot *catalog.Snapshot // before the batch
+	snapshot *catalog.Snapshot // that the batch has been compared with
+	strict   bool              // rejections are not those of objects
 	budget   int64             // bytes that the sets may take together
 
 	mu         sync.Mutex
 	partitions map[partitionKey]*partition
 	clock      int64 // counts uses of partitions
 	added      map[string][]catalog.DataFile
+	objects    map[[2]uint64]bool // by Ledger.hash; only with Options.Together
 	ledger     []ledgerRow
 	rejected   []rejectedRow
 	aggregated []aggregatedRow
@@ -88,9 +91,10 @@ func (r *run) begin(ctx context.Context) (*batch, error) {
 	if err != nil {
 		return nil, fmt.Errorf("begin batch: %w", err)
 	}
+	r.kept = r.n.values()
 	return &batch{
 		r: r, id: id, snapshot: s, budget: r.o.Memory / 4, loaded: rowset.New(&r.pool),
-		partitions: map[partitionKey]*partition{}, added: map[string][]catalog.DataFile{},
+		partitions: map[partitionKey]*partition{}, added: map[string][]catalog.DataFile{}, objects: map[[2]uint64]bool{},
 	}, nil
 }
 
@@ -296,6 +300,9 @@ func (b *batch) converted(ctx context.Context, row ledgerRow, rejected []rejecte
 	defer b.mu.Unlock()
 	row.Batch, row.Converted = b.id, b.r.o.Now().UTC()
 	b.ledger = append(b.ledger, row)
+	if b.r.o.Together {
+		b.objects[b.r.ledger.hash(row.Object, row.ETag)] = true
+	}
 	if len(b.ledger) >= maxLedgerRows {
 		return b.writeLedger(ctx)
 	}
@@ -400,19 +407,31 @@ func (b *batch) commit(ctx context.Context, writers []*rowset.Writer) error {
 			return err
 		}
 	}
-	changes := map[string]catalog.Change{}
-	for table, files := range b.added {
-		changes[table] = catalog.Change{Add: files}
+	var w *rowset.Writer
+	if len(writers) > 0 {
+		w = writers[0]
 	}
-	if _, err = b.r.o.Catalog.Commit(ctx, catalog.Batch{ID: b.id, Changes: changes}); err != nil {
+	_, err = b.r.o.Catalog.CommitOn(ctx, b.id, func(ctx context.Context, base *catalog.Snapshot) (map[string]catalog.Change, error) {
+		if err := b.meanwhile(ctx, base, w); err != nil {
+			return nil, err
+		}
+		changes := map[string]catalog.Change{}
+		for table, files := range b.added {
+			changes[table] = catalog.Change{Add: files}
+		}
+		return changes, nil
+	})
+	if err != nil {
 		return err
 	}
+	maps.Copy(b.r.own, b.objects)
 	b.r.n.records.Add(b.rows.Load())
 	for key, p := range b.partitions {
-		if len(p.files) > 0 {
+		if slices.ContainsFunc(p.files, func(f pendingFile) bool { return f.Path != "" }) {
 			b.r.written[key] = true
 		}
 	}
 	b.r.n.partitions.Store(int64(len(b.r.written)))
+	b.r.kept = nil
 	return nil
 }

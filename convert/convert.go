@@ -54,6 +54,10 @@ type Options struct {
 	Copied    bool
 	Keys      []digest.PublicKey
 	FetchKeys func(ctx context.Context, region string, from, to time.Time) ([]digest.PublicKey, error)
+	// Together makes the run one of several that share the work on this warehouse:
+	// each takes what no other has, and Run returns when all that it has listed is
+	// in the table, whoever has converted it. See catalog.Join.
+	Together bool
 	// Stop, once closed, ends the run soon: no other object is begun, those that
 	// have been read are committed, and Run returns ErrStopped.
 	Stop <-chan struct{}
@@ -73,11 +77,12 @@ type Options struct {
 	// how many objects a worker takes at once; 0: a default.
 	batchRecords int64
 	taskObjects  int
+	leastTaken   int64 // see leastTaken; 0: that
 }
 
 // Progress is how far a run is.
 type Progress struct {
-	Phase                 string // list, read, commit, compact
+	Phase                 string // list, read, commit, wait, verify, compact
 	Objects, ObjectsTotal int64
 	Bytes, BytesTotal     int64 // stored
 	JSONBytes             int64 // uncompressed
@@ -109,6 +114,13 @@ type Summary struct {
 	JSONBytes, StoredBytes, ParquetBytes int64
 	Partitions, Files                    int64 // written
 	Elapsed                              time.Duration
+
+	// With Options.Together: shares of the work that this run has taken, how many
+	// of them from converters that had died, objects that others have converted
+	// since this run has listed them, and whether the joining of files was left to
+	// another one.
+	Shares, TakenOver, Others int64
+	LeftCompaction            bool
 }
 
 // Verdicts counts the log files whose verdict a run with Options.Verify has
@@ -117,7 +129,7 @@ type Summary struct {
 type Verdicts struct{ Valid, Invalid, Unproven, NotCovered int64 }
 
 // Run brings the warehouse up to date with the sources. One run at a time works
-// on a warehouse; others wait. What it has committed when it is stopped, by ctx,
+// on a warehouse; others wait, unless all have Options.Together. What it has committed when it is stopped, by ctx,
 // an error or a crash, stays, and the next run goes on from there: the result is
 // the same as without the stop.
 //
@@ -139,15 +151,24 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 	if o.OpenSource == nil {
 		o.OpenSource = func(_ context.Context, root string) (storage.Storage, error) { return storage.Open(root) }
 	}
+	if o.leastTaken <= 0 {
+		o.leastTaken = leastTaken
+	}
 	if o.batchRecords <= 0 {
 		o.batchRecords = 4 << 20
 	}
-	r := &run{o: &o, started: o.Now(), ledger: cmp.Or(o.Ledger, &Ledger{}), written: map[partitionKey]bool{}}
+	r := &run{o: &o, started: o.Now(), ledger: cmp.Or(o.Ledger, &Ledger{}), written: map[partitionKey]bool{}, own: map[[2]uint64]bool{}}
 	if o.DryRun {
 		err := r.list(ctx, func(context.Context, []object) error { return nil })
 		s := r.summary()
 		s.Objects, s.StoredBytes = r.n.total.Load(), r.n.totalBytes.Load()
 		return s, err
+	}
+	if o.Together {
+		stop := r.reportProgress()
+		err := r.together(ctx)
+		stop()
+		return r.summary(), err
 	}
 	unlock, err := r.lock(ctx)
 	if err != nil {
@@ -172,6 +193,10 @@ type run struct {
 
 	stores   map[string]storage.Storage // of the sources, by root
 	verdicts Verdicts
+
+	kept  []int64            // the counters when the batch under way began
+	own   map[[2]uint64]bool // with Together: objects that it has committed, of the shares at hand
+	share sharing            // with Together
 }
 
 // counters are what Progress and Summary are made of.
@@ -182,6 +207,30 @@ type counters struct {
 	fresh                                                     atomic.Int64
 	records, decoded, duplicates, rejected, aggregated        atomic.Int64
 	parquetBytes, partitions, files                           atomic.Int64
+	shares, takenOver, others                                 atomic.Int64
+}
+
+func (n *counters) all() []*atomic.Int64 {
+	return []*atomic.Int64{
+		&n.total, &n.totalBytes, &n.skippedFolders, &n.done, &n.bytes, &n.json, &n.objects, &n.unchanged, &n.skipped, &n.digests, &n.foreign, &n.unreadable,
+		&n.fresh, &n.records, &n.decoded, &n.duplicates, &n.rejected, &n.aggregated, &n.parquetBytes, &n.partitions, &n.files, &n.shares, &n.takenOver, &n.others,
+	}
+}
+
+func (n *counters) values() []int64 {
+	all := n.all()
+	values := make([]int64, len(all))
+	for i := range all {
+		values[i] = all[i].Load()
+	}
+	return values
+}
+
+// set makes the counters be what they were.
+func (n *counters) set(values []int64) {
+	for i, c := range n.all() {
+		c.Store(values[i])
+	}
 }
 
 func (r *run) setPhase(name string) { r.phase.Store(&name) }
@@ -194,10 +243,7 @@ func (r *run) run(ctx context.Context) error {
 		return err
 	}
 	r.resumed = repaired.Batches > 0
-	if err := c.Define(ctx, tableSpecs()...); err != nil {
-		return err
-	}
-	if err := r.keepRejections(ctx); err != nil {
+	if err := r.prepare(ctx); err != nil {
 		return err
 	}
 	if err := r.list(ctx, r.convertEach); err != nil {
@@ -216,6 +262,14 @@ func (r *run) run(ctx context.Context) error {
 		return fmt.Errorf("compact: %w", err)
 	}
 	return nil
+}
+
+// prepare makes the tables, and adds to them what needs no listing.
+func (r *run) prepare(ctx context.Context) error {
+	if err := r.o.Catalog.Define(ctx, tableSpecs()...); err != nil {
+		return err
+	}
+	return r.keepRejections(ctx)
 }
 
 // list finds the objects to convert and hands them on in segments, sorted.
@@ -297,6 +351,7 @@ func (r *run) summary() Summary {
 		Records: n.records.Load(), Duplicates: n.duplicates.Load(), Rejected: n.rejected.Load(), Aggregated: n.aggregated.Load(),
 		JSONBytes: n.json.Load(), StoredBytes: n.bytes.Load(), ParquetBytes: n.parquetBytes.Load(),
 		Partitions: n.partitions.Load(), Files: n.files.Load(),
+		Shares: n.shares.Load(), TakenOver: n.takenOver.Load(), Others: n.others.Load(), LeftCompaction: r.share.leftCompaction,
 		Verdicts: r.verdicts, Elapsed: r.o.Now().Sub(r.started),
 	}
 }

@@ -29,6 +29,13 @@ var long = os.Getenv("TRAILQL_TEST_LONG") != ""
 
 // TestMain lets the test binary be the process that converts and is killed.
 func TestMain(m *testing.M) {
+	if os.Getenv("TRAILQL_TEST_TOGETHER") != "" {
+		if err := convertTogetherAsChild(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	if os.Getenv("TRAILQL_TEST_WAREHOUSE") != "" {
 		if err := convertAsChild(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -76,16 +83,21 @@ func child(t testing.TB, warehouse, source string, dieAt int64) *exec.Cmd {
 type mortal struct {
 	storage.Storage
 	left int64
+	end  func() // nil: die
 }
 
 func (m *mortal) change(do func() error) error {
 	left := atomic.AddInt64(&m.left, -1)
+	end := m.end
+	if end == nil {
+		end = die
+	}
 	if left == 0 {
-		die()
+		end()
 	}
 	err := do()
 	if left == 1 {
-		die()
+		end()
 	}
 	return err
 }
@@ -116,7 +128,10 @@ func (m *mortal) Create(ctx context.Context, name string) (w storage.Writer, err
 }
 
 func (m *mortal) Sweep(ctx context.Context) (int, error) {
-	return m.Storage.(storage.Sweeper).Sweep(ctx)
+	if s, ok := m.Storage.(storage.Sweeper); ok {
+		return s.Sweep(ctx)
+	}
+	return 0, nil
 }
 
 type mortalWriter struct {

@@ -34,9 +34,10 @@ func (l *Ledger) update(ctx context.Context, c *catalog.Catalog, s *catalog.Snap
 		return err
 	}
 	if l.files == nil {
-		l.seed, l.files = maphash.MakeSeed(), map[string]bool{}
+		l.files = map[string]bool{}
 	}
-	rows, changed := int64(0), false
+	rows := int64(0)
+	var added [][2]uint64
 	now := map[string]bool{}
 	for _, f := range files {
 		rows += f.Records
@@ -44,36 +45,62 @@ func (l *Ledger) update(ctx context.Context, c *catalog.Catalog, s *catalog.Snap
 		if l.files[f.Path] {
 			continue
 		}
-		if err := l.load(ctx, c, f); err != nil {
-			*l = Ledger{}
+		hashes, err := l.load(ctx, c, f)
+		if err != nil {
+			*l = Ledger{seed: l.seed}
 			return err
 		}
-		changed = true
+		added = append(added, hashes...)
 	}
 	l.files = now
-	if changed {
-		slices.SortFunc(l.known, compareHashes)
-		l.known = slices.Compact(l.known) // a joined file has the rows of others
-	}
+	l.merge(added)
 	if int64(len(l.known)) > rows { // somebody has gone back to an older state
-		*l = Ledger{}
+		*l = Ledger{seed: l.seed}
 		return l.update(ctx, c, s)
 	}
 	return nil
 }
 
+// merge adds hashes, each once: a joined file has the rows of others.
+func (l *Ledger) merge(added [][2]uint64) {
+	if len(added) == 0 {
+		return
+	}
+	slices.SortFunc(added, compareHashes)
+	if len(l.known) == 0 {
+		l.known = slices.Compact(added)
+		return
+	}
+	added = slices.DeleteFunc(slices.Compact(added), func(h [2]uint64) bool {
+		_, ok := slices.BinarySearchFunc(l.known, h, compareHashes)
+		return ok
+	})
+	// From the end, so that what is there moves once.
+	from := len(l.known)
+	l.known = append(l.known, added...)
+	for to := len(l.known) - 1; len(added) > 0; to-- {
+		if last := len(added) - 1; from > 0 && compareHashes(l.known[from-1], added[last]) > 0 {
+			from--
+			l.known[to] = l.known[from]
+		} else {
+			l.known[to] = added[last]
+			added = added[:last]
+		}
+	}
+}
+
 func compareHashes(a, b [2]uint64) int { return slices.Compare(a[:], b[:]) }
 
 // load reads three columns of one ledger file.
-func (l *Ledger) load(ctx context.Context, c *catalog.Catalog, f catalog.DataFile) error {
+func (l *Ledger) load(ctx context.Context, c *catalog.Catalog, f catalog.DataFile) (hashes [][2]uint64, err error) {
 	in, err := c.Storage().Open(ctx, f.Path)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer in.Close()
 	pf, err := parquet.OpenFile(in, in.Size(), parquet.SkipPageIndex(true))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, g := range pf.RowGroups() {
 		var columns [3][]string
@@ -83,17 +110,17 @@ func (l *Ledger) load(ctx context.Context, c *catalog.Catalog, f catalog.DataFil
 				continue
 			}
 			if columns[i], err = texts(g.ColumnChunks()[leaf.ColumnIndex]); err != nil {
-				return err
+				return nil, err
 			}
 		}
 		for i := range columns[0] {
 			if columns[2][i] == missingKind {
 				continue
 			}
-			l.known = append(l.known, l.hash(columns[0][i], columns[1][i]))
+			hashes = append(hashes, l.hash(columns[0][i], columns[1][i]))
 		}
 	}
-	return nil
+	return hashes, nil
 }
 
 func texts(chunk parquet.ColumnChunk) ([]string, error) {
@@ -178,6 +205,9 @@ func countMissing(ctx context.Context, c *catalog.Catalog, f catalog.DataFile, n
 
 // hash is that of the path, then that of path and ETag.
 func (l *Ledger) hash(path, etag string) (h [2]uint64) {
+	if l.seed == (maphash.Seed{}) {
+		l.seed = maphash.MakeSeed()
+	}
 	var m maphash.Hash
 	m.SetSeed(l.seed)
 	m.WriteString(path)
@@ -188,12 +218,17 @@ func (l *Ledger) hash(path, etag string) (h [2]uint64) {
 	return h
 }
 
-// has says whether this version of the object has been converted.
+// has says whether this version of the object has been converted, or on a cluster
+// any.
 func (l *Ledger) has(o *object) bool {
 	if len(l.known) == 0 {
 		return false
 	}
-	_, ok := slices.BinarySearchFunc(l.known, l.hash(o.path, o.etag), compareHashes)
+	if _, ok := slices.BinarySearchFunc(l.known, l.hash(o.path, o.etag), compareHashes); ok {
+		return true
+	}
+	// A cluster that has converted it knows no ETag: its row has none.
+	_, ok := slices.BinarySearchFunc(l.known, l.hash(o.path, ""), compareHashes)
 	return ok
 }
 

@@ -93,6 +93,7 @@ func (r *run) keepRejections(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	b.strict = true
 	var rows []rejectedRow
 	for _, one := range r.o.Rejections {
 		row := newRejectedRow(one.Object, &cloudtrail.RecordError{Size: int64(len(one.Raw)), Raw: []byte(one.Raw), Err: errors.New(one.Reason)})
@@ -124,26 +125,30 @@ func (r *run) stopped() bool {
 
 // lock waits for the warehouse's lock, until the run is stopped.
 func (r *run) lock(ctx context.Context) (unlock func() error, err error) {
+	err = r.untilStopped(ctx, func(ctx context.Context) (err error) {
+		unlock, err = r.o.Catalog.Lock(ctx, r.o.Waiting)
+		return err
+	})
+	return unlock, err
+}
+
+// untilStopped does something that may have to wait long. It returns ErrStopped when
+// the run is stopped.
+func (r *run) untilStopped(ctx context.Context, do func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
-	locked := make(chan struct{})
-	defer close(locked)
+	defer cancel()
+	done := make(chan struct{})
+	defer close(done)
 	go func() {
 		select {
 		case <-r.o.Stop:
 			cancel()
-		case <-locked:
+		case <-done:
 		}
 	}()
-	free, err := r.o.Catalog.Lock(ctx, r.o.Waiting)
-	if err != nil {
-		cancel()
-		if r.stopped() {
-			err = ErrStopped
-		}
-		return nil, err
+	err := do(ctx)
+	if err != nil && r.stopped() {
+		return ErrStopped
 	}
-	return func() error {
-		defer cancel()
-		return free()
-	}, nil
+	return err
 }

@@ -281,28 +281,37 @@ func (c *ocsfBatch) rowsOf(ctx context.Context, o *object, file *securitylake.Fi
 	return nil
 }
 
-// grow makes the table have the columns of a file.
+// grow makes the table have the columns of a file. Other converters may make it grow
+// at the same time: then it is theirs that grows.
 func (c *ocsfBatch) grow(ctx context.Context, file *securitylake.File) (*iceberg.Schema, error) {
-	s, err := c.r.o.Catalog.Snapshot(ctx)
-	if err != nil {
-		return nil, err
+	for {
+		s, err := c.r.o.Catalog.Snapshot(ctx)
+		if err != nil {
+			return nil, err
+		}
+		var have *iceberg.Schema
+		t, err := s.Table(OCSFTable)
+		if err == nil {
+			have = t.Schema()
+		} else if !errors.Is(err, catalog.ErrNotExist) {
+			return nil, err
+		}
+		grown, err := securitylake.Grow(have, file)
+		if err != nil {
+			return nil, &faultyFile{err}
+		}
+		if grown == have {
+			return have, nil
+		}
+		err = c.r.o.Catalog.Define(ctx, catalog.TableSpec{Name: OCSFTable, Schema: grown, Partition: securitylake.Partition()})
+		if err == nil {
+			return grown, nil
+		}
+		now, later := c.r.o.Catalog.Snapshot(ctx)
+		if later != nil || now.Version() == s.Version() {
+			return nil, err
+		}
 	}
-	var have *iceberg.Schema
-	t, err := s.Table(OCSFTable)
-	if err == nil {
-		have = t.Schema()
-	} else if !errors.Is(err, catalog.ErrNotExist) {
-		return nil, err
-	}
-	grown, err := securitylake.Grow(have, file)
-	if err != nil {
-		return nil, &faultyFile{err}
-	}
-	if grown == have {
-		return have, nil
-	}
-	err = c.r.o.Catalog.Define(ctx, catalog.TableSpec{Name: OCSFTable, Schema: grown, Partition: securitylake.Partition()})
-	return grown, err
 }
 
 // add adds a row to the data file of its partition, unless the table has it.
@@ -370,8 +379,8 @@ func (c *ocsfBatch) knownIn(ctx context.Context, p securitylake.Place) (map[[16]
 func partitionOf(p securitylake.Place) []string { return []string{p.Region, p.Account, p.Day} }
 
 // loadHashes reads one column of a data file.
-func (c *ocsfBatch) loadHashes(ctx context.Context, f catalog.DataFile, known map[[16]byte]bool) error {
-	in, err := c.r.o.Catalog.Storage().Open(ctx, f.Path)
+func (b *batch) loadHashes(ctx context.Context, f catalog.DataFile, known map[[16]byte]bool) error {
+	in, err := b.r.o.Catalog.Storage().Open(ctx, f.Path)
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ type ledgerRow struct {
 	Object    string    `parquet:"object,id(1)"`  // absolute path or URI
 	Size      int64     `parquet:"size,id(2)"`    // stored bytes
 	ETag      string    `parquet:"etag,id(3)"`    // what tells that it has changed
-	SHA256    string    `parquet:"sha256,id(4)"`  // of the stored bytes, hex
+	SHA256    string    `parquet:"sha256,id(4)"`  // of the stored bytes, hex; empty, like the ETag, where a cluster converted it
 	Kind      string    `parquet:"kind,id(5)"`    // log, digest, foreign, ocsf; missing: see missingKind
 	Account   string    `parquet:"account,id(6)"` // these four as the object's key
 	Region    string    `parquet:"region,id(7)"`  // says, or empty

@@ -23,11 +23,19 @@ func tableSpecs() []catalog.TableSpec {
 			Schema:    logsSchema(),
 			Partition: []string{cloudtrail.RegionColumn, cloudtrail.DateColumn},
 			Sort:      []string{cloudtrail.TimestampColumn},
+
+			Properties: tableProperties(),
 		},
-		{Name: AggregatedTable, Schema: recordSchema[aggregatedRow]()},
-		{Name: LedgerTable, Schema: recordSchema[ledgerRow]()},
-		{Name: RejectedTable, Schema: recordSchema[rejectedRow]()},
+		{Name: AggregatedTable, Schema: recordSchema[aggregatedRow](), Properties: tableProperties()},
+		{Name: LedgerTable, Schema: recordSchema[ledgerRow](), Properties: tableProperties()},
+		{Name: RejectedTable, Schema: recordSchema[rejectedRow](), Properties: tableProperties()},
 	}
+}
+
+// tableProperties are for other readers: Spark's fast reader of Parquet does not
+// know the encoding of our texts, its other one does.
+func tableProperties() map[string]string {
+	return map[string]string{"read.parquet.vectorization.enabled": "false"}
 }
 
 // logsSchema is the Iceberg schema of cloudtrail_logs.

@@ -39,7 +39,7 @@ var allowedImports = map[string][]string{
 	"engine/quantity":           {},
 	"engine/trino":              {"engine", "engine/dialect"},
 	"engine/trino/trinotest":    {"catalog"},
-	"cmd/trailql":               {"catalog", "catalog/shared", "catalog/storage", "catalog/storage/filecache", "catalog/storage/s3", "convert", "convert/cloudtrail", "convert/digest", "convert/follow", "convert/queue", "engine", "engine/dialect", "engine/duck", "engine/output", "engine/quantity", "engine/trino", "repl", "repl/editor", "report", "report/delivery", "report/ledger", "report/manifest", "report/pack", "report/render", "report/schedule"},
+	"cmd/trailql":               {"catalog", "catalog/shared", "catalog/storage", "catalog/storage/filecache", "catalog/storage/s3", "convert", "convert/cloudtrail", "convert/clustersql", "convert/digest", "convert/follow", "convert/queue", "engine", "engine/dialect", "engine/duck", "engine/output", "engine/quantity", "engine/trino", "repl", "repl/editor", "report", "report/delivery", "report/ledger", "report/manifest", "report/pack", "report/render", "report/schedule"},
 	"repl":                      {"engine", "engine/dialect", "engine/output", "engine/quantity", "repl/complete", "repl/history", "report", "report/pack"},
 	"repl/complete":             {"engine/dialect"},
 	"repl/editor":               {"engine/output", "repl/complete"},

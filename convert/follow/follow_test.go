@@ -305,11 +305,16 @@ func TestMinAge(t *testing.T) {
 // Two that follow the same archive into the same warehouse do not disturb each
 // other, and each hears of what the other has done.
 func TestTwoFollowers(t *testing.T) {
+	t.Run("in turns", func(t *testing.T) { twoFollowers(t, false) })
+	t.Run("together", func(t *testing.T) { twoFollowers(t, true) })
+}
+
+func twoFollowers(t *testing.T, together bool) {
 	a, root := newArchive(t), t.TempDir()
 	o := Options{Every: 5 * time.Millisecond, minAge: time.Nanosecond}
 	var both []*following
 	for range 2 {
-		o.Convert = convert.Options{Catalog: openWarehouse(t, root), Sources: []string{a.dir}}
+		o.Convert = convert.Options{Catalog: openWarehouse(t, root), Sources: []string{a.dir}, Together: together}
 		both = append(both, start(t, o))
 	}
 	var names []string

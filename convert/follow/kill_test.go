@@ -223,7 +223,11 @@ func TestSlowRound(t *testing.T) {
 
 // Two listeners share a queue and a warehouse.
 func TestTwoListeners(t *testing.T) {
-	t.Parallel()
+	t.Run("in turns", func(t *testing.T) { t.Parallel(); twoListeners(t, false) })
+	t.Run("together", func(t *testing.T) { t.Parallel(); twoListeners(t, true) })
+}
+
+func twoListeners(t *testing.T, together bool) {
 	server := queuetest.Start(t)
 	url := server.NewQueue(t, nil)
 	a, root := newArchive(t), t.TempDir()
@@ -233,6 +237,7 @@ func TestTwoListeners(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		o.Convert.Together = together
 		both = append(both, start(t, o))
 	}
 	var names []string
