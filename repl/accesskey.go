@@ -22,7 +22,7 @@ const keyMakers = `(eventsource = 'sts.amazonaws.com' AND eventname IN ('AssumeR
 	OR eventsource = 'iam.amazonaws.com' AND eventname = 'CreateAccessKey')`
 
 // madeKey is the key that such a call answered with.
-const madeKey = `coalesce(TRY(json_extract_string(responseelements, '$.credentials.accessKeyId')), TRY(json_extract_string(responseelements, '$.accessKey.accessKeyId')))`
+const madeKey = `coalesce(TRY(json_extract_scalar(responseelements, '$.credentials.accessKeyId')), TRY(json_extract_scalar(responseelements, '$.accessKey.accessKeyId')))`
 
 // otherCredentials are the calls that give a user another way in than a key. A
 // call that failed has no responseelements.
@@ -119,7 +119,7 @@ func (f *keyFamily) up(ctx context.Context, key string) ([]issue, error) {
 
 // maker is the event that made a key; nil if it is not in the archive.
 func (f *keyFamily) maker(ctx context.Context, key string) (*issue, error) {
-	where := keyMakers + " AND contains(responseelements, $1) AND " + madeKey + " = $1"
+	where := keyMakers + " AND strpos(responseelements, $1) > 0 AND " + madeKey + " = $1"
 	// A session knows when it was made, which saves reading the other days.
 	if at := parseEventTime(f.uses[key].made); !at.IsZero() {
 		found, err := f.issues(ctx, where+` AND "date" BETWEEN $2 AND $3`, key, at.Add(-time.Hour).Format(dayLayout), at.Add(time.Hour).Format(dayLayout))
@@ -139,12 +139,12 @@ func firstIssue(all []issue) *issue {
 }
 
 func (f *keyFamily) issues(ctx context.Context, where string, params ...any) ([]issue, error) {
-	rows, err := f.session.lookup(ctx, `SELECT eventtime, eventname, eventid, `+madeKey+`,
-			coalesce(TRY(json_extract_string(responseelements, '$.assumedRoleUser.arn')), TRY(json_extract_string(responseelements, '$.federatedUser.arn'))),
+	rows, err := f.session.athenaLookup(ctx, `SELECT eventtime, eventname, eventid, `+madeKey+`,
+			coalesce(TRY(json_extract_scalar(responseelements, '$.assumedRoleUser.arn')), TRY(json_extract_scalar(responseelements, '$.federatedUser.arn'))),
 			useridentity."type", coalesce(useridentity.arn, useridentity.principalid), useridentity.accesskeyid, useridentity.invokedby, sourceipaddress,
-			useridentity.sessioncontext.attributes.mfaauthenticated, TRY(json_extract_string(requestparameters, '$.roleArn')),
-			coalesce(TRY(json_extract_string(responseelements, '$.accessKey.userName')), TRY(json_extract_string(responseelements, '$.loginProfile.userName')),
-				TRY(json_extract_string(responseelements, '$.serviceSpecificCredential.userName')))
+			useridentity.sessioncontext.attributes.mfaauthenticated, TRY(json_extract_scalar(requestparameters, '$.roleArn')),
+			coalesce(TRY(json_extract_scalar(responseelements, '$.accessKey.userName')), TRY(json_extract_scalar(responseelements, '$.loginProfile.userName')),
+				TRY(json_extract_scalar(responseelements, '$.serviceSpecificCredential.userName')))
 		FROM cloudtrail_logs WHERE `+where+` ORDER BY eventtime, eventid`, params...)
 	if err != nil {
 		return nil, err
@@ -170,8 +170,8 @@ func (f *keyFamily) load(ctx context.Context, keys ...string) error {
 		return nil
 	}
 	list, params := parameterList(keys)
-	rows, err := f.session.lookup(ctx, `SELECT useridentity.accesskeyid, count(*), count(*) FILTER (WHERE `+deniedEvent+`), min(eventtime), max(eventtime),
-			array_to_string(approx_top_k(sourceipaddress, 4), ', '), any_value(useridentity."type"), any_value(useridentity.arn),
+	rows, err := f.session.athenaLookup(ctx, `SELECT useridentity.accesskeyid, count(*), count(*) FILTER (WHERE `+deniedEvent+`), min(eventtime), max(eventtime),
+			json_format(CAST(histogram(sourceipaddress) AS json)), any_value(useridentity."type"), any_value(useridentity.arn),
 			min(useridentity.sessioncontext.attributes.creationdate), any_value(useridentity.sessioncontext.sessionissuer.arn),
 			coalesce(bool_or(sessioncredentialfromconsole = 'true'), false)
 		FROM cloudtrail_logs WHERE useridentity.accesskeyid IN (`+list+`) GROUP BY 1`, params...)
@@ -183,8 +183,8 @@ func (f *keyFamily) load(ctx context.Context, keys ...string) error {
 	}
 	for _, r := range rows {
 		u := use{events: number(r[1]), denied: number(r[2]), first: textOf(r[3]), last: textOf(r[4]), kind: textOf(r[6]), arn: textOf(r[7]), made: textOf(r[8]), issuer: textOf(r[9])}
-		if list := textOf(r[5]); list != "" {
-			u.addresses = strings.Split(list, ", ")
+		for _, v := range mostFrequent(textOf(r[5]), 4) {
+			u.addresses = append(u.addresses, v.text)
 		}
 		u.console, _ = r[10].(bool)
 		f.uses[textOf(r[0])] = u

@@ -26,6 +26,16 @@ func (s *Session) lookup(ctx context.Context, sql string, params ...any) (rows [
 	return readRows(result)
 }
 
+// athenaLookup is lookup in Athena's words.
+func (s *Session) athenaLookup(ctx context.Context, sql string, params ...any) (rows [][]any, err error) {
+	result, err := s.athenaRows(ctx, sql, params...)
+	if err != nil {
+		return nil, err
+	}
+	defer s.tty.finish()
+	return readRows(result)
+}
+
 // readRows reads a result and closes it.
 func readRows(result *engine.Result) (rows [][]any, err error) {
 	defer func() { err = errors.Join(err, result.Close()) }()

@@ -114,6 +114,8 @@ func commands() []command {
 			help: "this list, or what of it contains the pattern"},
 		{name: "set", arguments: "[NAME [VALUE]]", group: groupSession, candidates: settingNames, run: runSet,
 			help: "all settings, or one of them"},
+		{name: "engine", arguments: "[local|trino://…]", group: groupSession, run: runEngine,
+			help: "what answers, or another engine from now on"},
 		{name: "warehouse", group: groupSession, run: runWarehouse,
 			help: "the warehouse that is open"},
 		{name: "safe", group: groupSession, run: runSafe,

@@ -17,7 +17,7 @@ import (
 // and on which in between there are none.
 func runCoverage(s *Session, ctx context.Context, a arguments) error {
 	rows, err := s.lookup(ctx, `SELECT coalesce(recipientaccountid, useridentity.accountid, '(none)'), coalesce(region, '(none)'), "date", count(*)
-		FROM cloudtrail_logs GROUP BY ALL`)
+		FROM cloudtrail_logs GROUP BY 1, 2, 3`)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -67,8 +68,11 @@ func runPartitions(s *Session, ctx context.Context, a arguments) error {
 		return nil
 	}
 	order := ""
-	if selected.Len() > 0 {
-		order = " ORDER BY ALL"
+	for i := range by {
+		order += ", " + strconv.Itoa(i+1)
+	}
+	if order != "" {
+		order = " ORDER BY " + order[2:]
 	}
 	result, err = s.rows(ctx, "SELECT "+selected.String()+"record_count AS rows, file_count AS files, total_size AS bytes FROM "+from+where+order, params...)
 	if err != nil {

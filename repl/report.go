@@ -35,7 +35,7 @@ func reportCandidates(s *Session, _ string) []string {
 // shows its controls; of a single control the findings as well.
 func runReport(s *Session, ctx context.Context, a arguments) error {
 	if s.options.Reports == nil {
-		return errors.New("there are no packs here: trailql report runs them")
+		return errors.New("only the local engine has this command (.engine local)")
 	}
 	if len(a.words) == 0 {
 		return s.lines(ctx, strings.Join(packsOf(s.options.Reports.Names()), "\n"))

@@ -43,9 +43,9 @@ func (s *Session) known() *complete.Known {
 		k.Relations = standardRelations()
 	}
 	c.current.Store(k)
-	results := s.results.tables()
+	results, own := s.results.tables(), ownQuery{s.ownDialect(), s.inSchema()}
 	c.inBackground(func(ctx context.Context) {
-		relations, err := loadRelations(ctx, s.options.Engine, results)
+		relations, err := loadRelations(ctx, s.options.Engine, own, results)
 		if err != nil {
 			return // what every warehouse has is known anyway
 		}
@@ -115,6 +115,15 @@ func (c *schemaCache) forget() {
 	defer c.mu.Unlock()
 	c.stale.Store(true)
 	c.loaded = nil
+}
+
+// restart ends what is being loaded, and knows nothing then.
+func (c *schemaCache) restart() {
+	c.stop()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stopped, c.cancel, c.ctx, c.loaded = false, nil, nil, nil
+	c.current.Store(nil)
 }
 
 // stop ends what is being loaded, and waits for it.
@@ -214,12 +223,15 @@ func loadValues(ctx context.Context, e engine.Engine, relation, column string) (
 // quoted writes a name for SQL.
 func quoted(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
+// ownQuery is how a question of ours is asked.
+type ownQuery struct{ dialect, condition string }
+
 // loadRelations asks the engine which tables and views there are, with earlier
 // results.
-func loadRelations(ctx context.Context, e engine.Engine, results map[string]string) ([]dialect.Relation, error) {
+func loadRelations(ctx context.Context, e engine.Engine, own ownQuery, results map[string]string) ([]dialect.Relation, error) {
 	result, err := e.Query(ctx, engine.Query{
-		SQL:     "SELECT table_name, column_name, data_type FROM information_schema.columns ORDER BY table_name, ordinal_position",
-		Dialect: dialect.DuckDB.String(),
+		SQL:     "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE " + own.condition + " ORDER BY table_name, ordinal_position",
+		Dialect: own.dialect,
 		Results: results,
 	})
 	if err != nil {

@@ -32,9 +32,23 @@ type numbered interface {
 // Prompt stands before the lines of an input; both parts are as wide.
 type Prompt struct{ First, Next string }
 
+// Engine is what answers, under its name.
+type Engine struct {
+	Engine    engine.Engine
+	Name      string // what .engine shows
+	Warehouse string // what .warehouse shows; "" for none
+	Reports   Reports
+	Close     func() error
+}
+
 // Options of a session. Engine, Out and Err are required.
 type Options struct {
-	Engine  engine.Engine
+	Engine     engine.Engine
+	EngineName string // what .engine shows; "" for local
+	// OpenEngine opens another engine for .engine, which calls its Close; nil:
+	// there is no other.
+	OpenEngine func(ctx context.Context, name string) (Engine, error)
+
 	Dialect string // of the SQL: athena, lake or duckdb
 	Limits  engine.Limits
 
@@ -111,6 +125,8 @@ type Session struct {
 	schema   schemaCache // what completion knows
 
 	after func(time.Duration) <-chan time.Time
+
+	opened *Engine // by .engine; nil while the one of the options answers
 }
 
 // New starts a session. Close ends it.
@@ -162,10 +178,14 @@ func (s *Session) openHistory() error {
 	return err
 }
 
-// Close ends what the session has started. The engine stays open.
+// Close ends what the session has started. The engine of the options stays open.
 func (s *Session) Close() error {
 	s.schema.stop()
-	return errors.Join(s.closeOutput(), s.closeLog(), s.results.close())
+	var err error
+	if s.opened != nil {
+		err = s.opened.Close()
+	}
+	return errors.Join(err, s.closeOutput(), s.closeLog(), s.results.close())
 }
 
 // Run executes what r gives until its end or .exit; the error is an *ExitError

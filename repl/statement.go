@@ -48,10 +48,16 @@ func writesFiles(sql string) bool {
 	return len(tokens) > 0 && tokens[0].Kind == dialect.Word && strings.EqualFold(tokens[0].Text, "unload")
 }
 
-// rows answers a question of a command's own, in the dialect duckdb. The caller
-// closes the result.
+// rows answers a question of a command's own, whose words are those of all
+// dialects. The caller closes the result.
 func (s *Session) rows(ctx context.Context, sql string, params ...any) (*engine.Result, error) {
-	return s.query(ctx, statement{sql: sql, params: params, dialect: "duckdb", window: s.window})
+	return s.query(ctx, statement{sql: sql, params: params, dialect: s.ownDialect(), window: s.window})
+}
+
+// athenaRows is rows for a question in Athena's words, which every engine has. A
+// table that is not there may mean cloudtrail_logs.
+func (s *Session) athenaRows(ctx context.Context, sql string, params ...any) (*engine.Result, error) {
+	return s.query(ctx, statement{sql: sql, params: params, dialect: dialect.Athena.String(), window: s.window})
 }
 
 // run executes a statement, shows its rows, and says what they cost. It returns

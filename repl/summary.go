@@ -1,8 +1,11 @@
 package repl
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/trailql/trailql/engine/dialect"
@@ -44,7 +47,7 @@ func runSummary(s *Session, ctx context.Context, a arguments) error {
 	if schema, table, ok := strings.Cut(name, "."); ok {
 		from = quoted(schema) + "." + quoted(table)
 	}
-	rows, err := s.lookup(ctx, "SELECT count(*) FROM "+from)
+	rows, err := s.athenaLookup(ctx, "SELECT count(*) FROM "+from)
 	if err != nil {
 		return err
 	}
@@ -60,11 +63,11 @@ func runSummary(s *Session, ctx context.Context, a arguments) error {
 	for _, c := range of {
 		sql.WriteString(",\n" + c.measures(distinctOf, cut))
 	}
-	if rows, err = s.lookup(ctx, sql.String()+" FROM "+from+" t"); err != nil {
+	if rows, err = s.athenaLookup(ctx, sql.String()+" FROM "+from+" t"); err != nil {
 		return err
 	}
 	total = number(rows[0][0]) // which others may have changed
-	frequent, err := s.mostFrequent(ctx, of, rows[0][1:], from, total, cut)
+	frequent, err := s.frequentValues(ctx, of, rows[0][1:], from, total, cut)
 	if err != nil {
 		return err
 	}
@@ -88,7 +91,7 @@ const maxExact = 50_000_000
 // distinctMeasure is how values are told apart, and what that is called.
 func distinctMeasure(values int64) (heading, sql string) {
 	if values > maxExact {
-		return "approx_distinct", "approx_count_distinct(%s)"
+		return "approx_distinct", "approx_distinct(%s)"
 	}
 	return "distinct", "count(DISTINCT %s)"
 }
@@ -107,7 +110,7 @@ func leading(value string, cut int) string {
 	if cut == 0 {
 		return value
 	}
-	return fmt.Sprintf("left(%s, %d)", value, cut+1)
+	return fmt.Sprintf("substr(%s, 1, %d)", value, cut+1)
 }
 
 // cutValue says that there was more of a value.
@@ -126,43 +129,31 @@ const maxCounted = 10_000
 // named as frequent.
 const maxListed = 20
 
-// mostFrequent counts the values of columns, in a scan of its own, and names three
+// frequentValues counts the values of columns, in a scan of its own, and names three
 // of each with their shares.
-func (s *Session) mostFrequent(ctx context.Context, of []summarized, measures []any, from string, total int64, cut int) (map[int]string, error) {
-	var counted []int
+func (s *Session) frequentValues(ctx context.Context, of []summarized, measures []any, from string, total int64, cut int) (map[int]string, error) {
+	var columns []int
 	var sql strings.Builder
 	for i, c := range of {
 		values, distinct := number(measures[i*measured]), number(measures[i*measured+1])
 		if distinct == 0 || distinct > maxCounted || distinct >= values && values > maxListed {
 			continue
 		}
-		counted = append(counted, i)
-		fmt.Fprintf(&sql, `, list_slice(list_sort(list_transform(map_entries(histogram(CAST(%s AS VARCHAR))), lambda e: {'n': -CAST(e.value AS BIGINT), 'v': %s})), 1, 3)`, c.path, leading("e.key", cut))
+		columns = append(columns, i)
+		fmt.Fprintf(&sql, ", json_format(CAST(histogram(CAST(%s AS varchar)) AS json))", c.path)
 	}
-	if len(counted) == 0 {
+	if len(columns) == 0 {
 		return nil, nil
 	}
-	var columns strings.Builder
-	for i := range counted {
-		for k := 1; k <= 3; k++ {
-			fmt.Fprintf(&columns, ", c%d[%d].n, c%d[%d].v", i, k, i, k)
-		}
-	}
-	names := make([]string, len(counted))
-	for i := range counted {
-		names[i] = fmt.Sprintf("c%d", i)
-	}
-	rows, err := s.lookup(ctx, "SELECT "+columns.String()[2:]+" FROM (SELECT "+sql.String()[2:]+" FROM "+from+" t) AS s("+strings.Join(names, ", ")+")")
+	rows, err := s.athenaLookup(ctx, "SELECT "+sql.String()[2:]+" FROM "+from+" t")
 	if err != nil || len(rows) != 1 {
 		return nil, err
 	}
 	frequent := map[int]string{}
-	for i, column := range counted {
+	for i, column := range columns {
 		var parts []string
-		for k := range 3 {
-			if n := rows[0][i*6+k*2]; n != nil {
-				parts = append(parts, fmt.Sprintf("%s (%s)", textOf(s.cutValue(rows[0][i*6+k*2+1], cut)), percent(-number(n), total)))
-			}
+		for _, v := range mostFrequent(textOf(rows[0][i]), 3) {
+			parts = append(parts, fmt.Sprintf("%s (%s)", textOf(s.cutValue(v.text, cut)), percent(v.count, total)))
 		}
 		frequent[column] = strings.Join(parts, ", ")
 	}
@@ -222,4 +213,25 @@ func percent(n, of int64) string {
 		return ">99 %"
 	}
 	return fmt.Sprintf("%d %%", (n*200+of)/(2*of))
+}
+
+// counted is a value and how often it is there.
+type counted struct {
+	text  string
+	count int64
+}
+
+// mostFrequent are the values with the highest counts of a histogram as JSON; of
+// equal counts the least.
+func mostFrequent(histogram string, most int) []counted {
+	var counts map[string]int64
+	if json.Unmarshal([]byte(histogram), &counts) != nil {
+		return nil // NULL: there are no values
+	}
+	var all []counted
+	for text, n := range counts {
+		all = append(all, counted{text, n})
+	}
+	slices.SortFunc(all, func(a, b counted) int { return cmp.Or(cmp.Compare(b.count, a.count), cmp.Compare(a.text, b.text)) })
+	return all[:min(len(all), most)]
 }

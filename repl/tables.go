@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/apache/arrow-go/v18/arrow"
+
 	"github.com/trailql/trailql/engine"
 	"github.com/trailql/trailql/engine/dialect"
 	"github.com/trailql/trailql/engine/quantity"
@@ -19,7 +21,7 @@ func runTables(s *Session, ctx context.Context, a arguments) error {
 	if len(a.words) > 0 {
 		return a.misused()
 	}
-	rows, err := s.lookup(ctx, "SELECT table_name, table_type FROM information_schema.tables ORDER BY table_type, table_name")
+	rows, err := s.lookup(ctx, "SELECT table_name, table_type FROM information_schema.tables WHERE "+s.inSchema()+" ORDER BY table_type, table_name")
 	if err != nil {
 		return err
 	}
@@ -127,7 +129,7 @@ type tableColumn struct{ name, kind, comment string }
 
 // columnsOf describes any table, view, list or earlier result.
 func (s *Session) columnsOf(ctx context.Context, table string) (columns []tableColumn, virtual []dialect.Virtual, err error) {
-	rows, err := s.lookup(ctx, "SELECT column_name, data_type, comment FROM information_schema.columns WHERE table_name = ? ORDER BY ordinal_position", table)
+	rows, err := s.lookup(ctx, "SELECT column_name, data_type, comment FROM information_schema.columns WHERE "+s.inSchema()+" AND table_name = ? ORDER BY ordinal_position", table)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -154,10 +156,36 @@ func (s *Session) columnsOf(ctx context.Context, table string) (columns []tableC
 	}
 	defer s.tty.finish()
 	for _, f := range result.Schema().Fields() {
-		kind, _ := f.Metadata.GetValue(engine.TypeKey)
-		columns = append(columns, tableColumn{name: f.Name, kind: cmp.Or(kind, f.Type.String())})
+		columns = append(columns, tableColumn{name: f.Name, kind: typeName(f)})
 	}
 	return columns, nil, result.Close()
+}
+
+// typeName is the SQL type of a column of a result, with the members of its rows.
+func typeName(f arrow.Field) string {
+	switch t := f.Type.(type) {
+	case *arrow.StructType:
+		var members []string
+		for _, m := range t.Fields() {
+			members = append(members, quoted(m.Name)+" "+typeName(m))
+		}
+		return "row(" + strings.Join(members, ", ") + ")"
+	case arrow.ListLikeType:
+		if f.Type.ID() != arrow.MAP {
+			return "array(" + typeName(t.ElemField()) + ")"
+		}
+		return "map(varchar, varchar)"
+	}
+	if kind, ok := f.Metadata.GetValue(engine.TypeKey); ok { // members have none
+		return kind
+	}
+	switch f.Type.ID() {
+	case arrow.STRING, arrow.LARGE_STRING:
+		return "varchar"
+	case arrow.TIMESTAMP:
+		return "timestamp"
+	}
+	return f.Type.String()
 }
 
 // runColumns finds columns and members of structs by a part of their name, or by
@@ -167,7 +195,7 @@ func runColumns(s *Session, ctx context.Context, a arguments) error {
 	if err != nil {
 		return err
 	}
-	relations, err := loadRelations(ctx, s.options.Engine, s.results.tables())
+	relations, err := loadRelations(ctx, s.options.Engine, ownQuery{s.ownDialect(), s.inSchema()}, s.results.tables())
 	if err != nil {
 		return err
 	}

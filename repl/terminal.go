@@ -149,6 +149,9 @@ func (t *terminal) line(p engine.Progress, elapsed time.Duration, columns int) s
 	if p.Rows > 0 && elapsed >= time.Second {
 		parts = append(parts, quantity.Short(int64(float64(p.Rows)/elapsed.Seconds()))+" rows/s")
 	}
+	if p.Stats.SplitsTotal > 0 {
+		parts = append(parts, fmt.Sprintf("%s of %s", quantity.Count(int64(p.Stats.Splits)), quantity.Plural(int64(p.Stats.SplitsTotal), "split")))
+	}
 	if p.Stats.Files > 0 {
 		parts = append(parts, quantity.Plural(int64(p.Stats.Files), "file"))
 	}

@@ -39,7 +39,7 @@ func identify(text string) subject {
 	case isAddress(text):
 		return on("address", `sourceipaddress = $1`, text)
 	case isNetwork(text):
-		return on("network", `ip_contains($1, sourceipaddress)`, text)
+		return on("network", `contains($1, TRY_CAST(sourceipaddress AS ipaddress))`, text)
 	case accountID.MatchString(text):
 		return on("account", `useridentity.accountid = $1`, text)
 	case principalID.MatchString(text) && strings.Contains(text, ":"):
@@ -62,7 +62,7 @@ func identify(text string) subject {
 		return on("service", `(useridentity.invokedby = $1 OR sourceipaddress = $1)`, text)
 	}
 	// A user, a role, or the name of a role's session.
-	return on("name", `(useridentity.username = $1 OR useridentity.sessioncontext.sessionissuer.username = $1 OR ends_with(useridentity.arn, '/' || $1))`, text)
+	return on("name", `(useridentity.username = $1 OR useridentity.sessioncontext.sessionissuer.username = $1 OR substr(useridentity.arn, length(useridentity.arn) - length($1)) = '/' || $1)`, text)
 }
 
 // isAddress: some records have addresses that are none, as 035.249.253.232.
@@ -89,8 +89,8 @@ func network(text string) (string, error) {
 
 // deniedEvent is true of an event that was refused for want of permission, or of
 // the right password.
-const deniedEvent = `((errorcode IS NOT NULL AND regexp_matches(errorcode, '(?i)denied|unauthori[sz]ed|forbidden'))
-	OR (eventname = 'ConsoleLogin' AND contains(responseelements, 'Failure')))`
+const deniedEvent = `((errorcode IS NOT NULL AND regexp_like(errorcode, '(?i)denied|unauthori[sz]ed|forbidden'))
+	OR (eventname = 'ConsoleLogin' AND strpos(responseelements, 'Failure') > 0))`
 
 // runWho tells what somebody did, and when.
 func runWho(s *Session, ctx context.Context, a arguments) error {
@@ -111,16 +111,16 @@ func runWho(s *Session, ctx context.Context, a arguments) error {
 		return err
 	}
 	if all {
-		result, err := s.rows(ctx, `SELECT eventtime, eventsource, eventname, awsregion, sourceipaddress, errorcode, eventid FROM cloudtrail_logs WHERE `+who.where+` ORDER BY eventtime, eventid`, who.params...)
+		result, err := s.athenaRows(ctx, `SELECT eventtime, eventsource, eventname, awsregion, sourceipaddress, errorcode, eventid FROM cloudtrail_logs WHERE `+who.where+` ORDER BY eventtime, eventid`, who.params...)
 		if err != nil {
 			return err
 		}
 		return s.show(ctx, result, "")
 	}
-	result, err := s.rows(ctx, `SELECT "date" AS day, eventsource, eventname, count(*) AS events,
+	result, err := s.athenaRows(ctx, `SELECT "date" AS day, eventsource, eventname, count(*) AS events,
 			nullif(count(*) FILTER (WHERE `+deniedEvent+`), 0) AS denied,
 			substr(min(eventtime), 12, 8) AS first, substr(max(eventtime), 12, 8) AS last
-		FROM cloudtrail_logs WHERE `+who.where+` GROUP BY ALL ORDER BY day, min(eventtime), eventsource, eventname`, who.params...)
+		FROM cloudtrail_logs WHERE `+who.where+` GROUP BY 1, 2, 3 ORDER BY day, min(eventtime), eventsource, eventname`, who.params...)
 	if err != nil {
 		return err
 	}
@@ -151,7 +151,7 @@ func (s *Session) describe(ctx context.Context, who subject) (bool, error) {
 		fmt.Fprintf(&groupings, "WHEN GROUPING(a%d) = 0 THEN %d ", i, i)
 		fmt.Fprintf(&values, ", a%d", i)
 	}
-	rows, err := s.lookup(ctx, `WITH e AS (SELECT eventtime, "date", concat_ws(' ', eventsource, eventname) AS action, errorcode, `+deniedEvent+` AS denied`+columns.String()+` FROM cloudtrail_logs WHERE `+who.where+`)
+	rows, err := s.athenaLookup(ctx, `WITH e AS (SELECT eventtime, "date", concat_ws(' ', eventsource, eventname) AS action, errorcode, `+deniedEvent+` AS denied`+columns.String()+` FROM cloudtrail_logs WHERE `+who.where+`)
 		SELECT CASE `+groupings.String()+`ELSE -1 END AS aspect, coalesce(`+values.String()[2:]+`) AS v, count(*) AS n,
 			count(*) FILTER (WHERE denied), count(errorcode), min(eventtime), max(eventtime), count(DISTINCT "date"), count(DISTINCT action)
 		FROM e GROUP BY GROUPING SETS (()`+sets.String()+`) ORDER BY aspect, n DESC, v`, who.params...)

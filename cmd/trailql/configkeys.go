@@ -62,6 +62,8 @@ func (k configKey) toml(text string) string {
 func configKeys() []configKey {
 	return []configKey{
 		{name: "warehouse", kind: configPath, environment: warehouseVariable, flag: "warehouse", check: anyText, help: "folder of the warehouse"},
+		{name: "engine", initial: localEngine, environment: engineVariable, flag: "engine", check: checkEngine, help: "that answers: local, or trino://user@host:port/catalog/schema"},
+		{name: "catalog", environment: catalogVariable, flag: "catalog", command: "convert", check: checkCatalog, help: "where the tables are registered, too: see trailql help catalog"},
 		{name: "dialect", initial: "athena", flag: "dialect", check: oneOf(dialects...), help: "of the SQL: athena, lake or duckdb"},
 
 		{name: "output.format", initial: formatAuto, environment: "TRAILQL_FORMAT", flag: "format", command: "query", setting: "mode", check: checkFormat, help: "of the rows; auto: a table on a terminal, else csv"},

@@ -29,6 +29,8 @@ type convertFlags struct {
 	following         followFlags
 	verify            bool
 	keys              keyFlags
+	catalog           string
+	together          bool
 }
 
 func newConvertCommand(a *app) *cobra.Command {
@@ -57,6 +59,12 @@ say are read. In a bucket, folders that cannot have such files are not listed.
 them from an SQS queue, within seconds. SIGINT or SIGTERM ends it in order, and
 nothing is lost whenever it ends.
 
+--together shares the work with other converters on the same warehouse, on this or
+other machines: start the same command as often as you like, at any time. Each
+takes what no other has, takes over what one that died has left (30 seconds after
+its last sign of life), and ends when all that it has found is in the table. Without
+the option, convert waits until it is alone.
+
 --verify checks the digest files that CloudTrail delivers beside its log files and
 notes in source_files what they say of each log file: valid, invalid, unproven or
 not_covered. It refuses nothing. "trailql help integrity" has more.
@@ -69,6 +77,7 @@ the permissions that it takes. No log file touches the disk.`,
   find ~/logs -name '*.json.gz' -newer mark | trailql convert -
   trailql convert --follow --every 1m s3://example-trail/AWSLogs
   trailql convert --sqs https://sqs.us-east-1.amazonaws.com/111122223333/trail s3://example-trail
+  trailql convert --together --warehouse s3://example-lake/trail s3://example-trail/AWSLogs
   trailql convert --dry-run ~/logs/AWSLogs`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -86,6 +95,8 @@ the permissions that it takes. No log file touches the disk.`,
 	flags.StringVar(&f.memory, "memory", defaultConvertMemory, "stay below this `SIZE` of memory")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "say what would be read, write nothing")
 	flags.BoolVar(&f.verify, "verify", false, "note in source_files what the digests among SRC say of each log file")
+	flags.StringVar(&f.catalog, "catalog", "", "register each commit in the shared catalog at this `URL` (default $"+catalogVariable+"; see trailql help catalog)")
+	flags.BoolVar(&f.together, "together", false, "share the work with other converters on this warehouse that have this option, too")
 	f.keys.add(cmd)
 	f.following.add(flags)
 	return cmd
@@ -97,6 +108,7 @@ func runConvert(ctx context.Context, a *app, f convertFlags, args []string) (err
 		Regions:  f.regions,
 		Threads:  f.threads,
 		DryRun:   f.dryRun,
+		Together: f.together,
 		Now:      a.now,
 	}
 	if o.From, o.To, err = parseWindow(f.from, f.to); err != nil {
@@ -136,6 +148,15 @@ func runConvert(ctx context.Context, a *app, f convertFlags, args []string) (err
 	if err != nil {
 		return warehouseError(err)
 	}
+	var published *publication
+	if !f.dryRun {
+		if published, err = openPublication(a, f.catalog); err != nil {
+			return err
+		}
+	}
+	if published != nil {
+		opening.Committed = published.committed
+	}
 	if f.dryRun {
 		o.Catalog, err = catalog.Open(ctx, a.warehouse, opening)
 		if errors.Is(err, catalog.ErrNotExist) {
@@ -150,12 +171,17 @@ func runConvert(ctx context.Context, a *app, f convertFlags, args []string) (err
 	if o.Catalog != nil {
 		defer func() { err = errors.Join(err, o.Catalog.Close()) }()
 	}
+	screen := newProgress(a)
+	if published != nil {
+		published.catalog = o.Catalog
+		published.warn = func(err error) { screen.interrupt(func() { a.warn("%v; it is tried again", err) }) }
+		defer func() { err = a.finishPublication(ctx, published, err) }()
+	}
 
 	if f.following.wanted() {
 		o.Sources = args // patterns may come to match more
-		return runFollow(ctx, a, f.following, q, o)
+		return runFollow(ctx, a, f.following, q, o, screen, published)
 	}
-	screen := newProgress(a)
 	rejects := rejectLog{app: a, screen: screen, objects: map[string]bool{}}
 	o.Progress, o.Reject = screen.update, rejects.add
 	o.Waiting = func(holder string) {
@@ -342,6 +368,13 @@ func (a *app) summarize(s convert.Summary, dryRun bool) error {
 	}
 	if len(left) > 0 {
 		a.note("also seen: %s", strings.Join(left, "; "))
+	}
+
+	if s.Shares+s.Others > 0 {
+		a.note("together with others: %s taken, %s of them from converters that had died; %s left to others", quantity.Plural(s.Shares, "share"), quantity.Count(s.TakenOver), quantity.Plural(s.Others, "object"))
+	}
+	if s.LeftCompaction {
+		a.note("another converter joins the files")
 	}
 
 	if v := s.Verdicts; v != (convert.Verdicts{}) {

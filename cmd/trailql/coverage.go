@@ -18,6 +18,7 @@ import (
 
 type coverageFlags struct {
 	period, zone, format, memory string
+	engine                       string
 	accounts, regions            []string
 	lateness                     time.Duration
 	ascii                        bool
@@ -44,6 +45,9 @@ Exit code 3: something is missing, or that cannot be decided.`,
 			if err := checkChoice("format", f.format, []string{"text", "json", "html"}); err != nil {
 				return err
 			}
+			if err := checkEngineFlag(f.engine); err != nil {
+				return err
+			}
 			return a.coverage(cmd.Context(), f)
 		},
 	}
@@ -56,6 +60,7 @@ Exit code 3: something is missing, or that cannot be decided.`,
 	flags.StringSliceVar(&f.regions, "regions", nil, "only these `REGIONS`, which have to be there (comma-separated, repeatable)")
 	flags.StringVarP(&f.format, "format", "F", f.format, "`FORMAT`: text, json or html")
 	flags.BoolVar(&f.ascii, "ascii", false, "draw with ASCII")
+	engineFlag(flags, &f.engine)
 	flags.StringVar(&f.memory, "memory", "", "memory for queries, a `SIZE` such as 2GiB (default 80 % of the machine's)")
 	return cmd
 }
@@ -77,11 +82,7 @@ func (a *app) coverage(ctx context.Context, f coverageFlags) (err error) {
 			return usagef("--memory: %w", err)
 		}
 	}
-	if options.Catalog, err = a.openWarehouse(ctx); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, options.Catalog.Close()) }()
-	e, err := a.openEngine(ctx, options)
+	e, err := a.openEngine(ctx, f.engine, options)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 
 // engineFlags are the flags about what queries may take, as the user gave them.
 type engineFlags struct {
+	name      string
 	timeout   time.Duration
 	memory    string
 	threads   int
@@ -19,7 +20,20 @@ type engineFlags struct {
 	unloadDir string
 }
 
+// engineFlag is that of all commands that ask an engine.
+func engineFlag(flags *pflag.FlagSet, name *string) {
+	flags.StringVar(name, "engine", localEngine, "`ENGINE` that answers: local, or trino://user@host:port/catalog/schema (default $"+engineVariable+" or local; see trailql help engine)")
+}
+
+func checkEngineFlag(name string) error {
+	if err := checkEngine(name); err != nil {
+		return usagef("--engine %w", err)
+	}
+	return nil
+}
+
 func (f *engineFlags) add(flags *pflag.FlagSet) {
+	engineFlag(flags, &f.name)
 	flags.DurationVar(&f.timeout, "timeout", 0, "stop a statement after this `DURATION`, such as 90s (default no limit)")
 	flags.StringVar(&f.maxScan, "max-scan", "", "refuse a statement that would read data files of more than this `SIZE`")
 	flags.StringVar(&f.memory, "memory", "", "memory for queries, a `SIZE` such as 2GiB (default 80 % of the machine's)")
@@ -31,6 +45,9 @@ func (f *engineFlags) add(flags *pflag.FlagSet) {
 func (f *engineFlags) options() (o duck.Options, l engine.Limits, err error) {
 	o = duck.Options{Threads: f.threads, UnloadDir: f.unloadDir}
 	l = engine.Limits{Timeout: f.timeout}
+	if err := checkEngineFlag(f.name); err != nil {
+		return o, l, err
+	}
 	switch {
 	case f.threads < 0:
 		return o, l, usagef("--threads %d: want 1 or more", f.threads)

@@ -19,6 +19,7 @@ type exportFlags struct {
 	regions           []string
 	from, to          string
 	force             bool
+	engine            string
 }
 
 func newExportCommand(a *app) *cobra.Command {
@@ -35,7 +36,10 @@ readers of archives understand: with --container records as gzip files of
 empty unless --force is given; files appear there only when all are written.
 
 --regions, --from and --to choose records, by their own region and event time.
---to is exclusive.`,
+--to is exclusive.
+
+With --engine trino://… the records of the cluster's table are written. As CSV,
+JSON or Parquet, rows of any query come from trailql query --engine … -o FILE.`,
 		Example: `  trailql export -o - --regions us-east-1 | jq .eventName
   trailql export -o october --from 2026-10-01 --to 2026-11-01`,
 		Args: usageArgs(cobra.NoArgs),
@@ -50,6 +54,7 @@ empty unless --force is given; files appear there only when all are written.
 	flags.StringSliceVar(&f.regions, "regions", nil, "only these `REGIONS` (comma-separated, repeatable)")
 	flags.StringVar(&f.from, "from", "", "only events from this `TIME` on: "+windowHelp)
 	flags.StringVar(&f.to, "to", "", "only events before this `TIME`: "+windowHelp)
+	engineFlag(flags, &f.engine)
 	flags.BoolVar(&f.force, "force", false, "write into a folder that holds something, replacing files of the same name")
 	return cmd
 }
@@ -67,22 +72,29 @@ func runExport(ctx context.Context, a *app, f exportFlags) (err error) {
 	case f.output == "":
 		return usagef("no output given: want -o DIR or -o -")
 	}
-	c, err := a.openWarehouse(ctx)
-	if err != nil {
+	if err := checkEngineFlag(f.engine); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, c.Close()) }()
-
+	export := func(write writeRecord) error { return exportFrom(ctx, f.engine, predicate, write) }
+	if f.engine == localEngine || f.engine == "" {
+		c, err := a.openWarehouse(ctx)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, c.Close()) }()
+		export = func(write writeRecord) error {
+			return convert.Export(ctx, convert.ExportOptions{Catalog: c, Predicate: predicate, Write: write})
+		}
+	}
 	if f.output == "-" {
-		return exportLines(ctx, a.stdout, c, predicate)
+		return exportLines(a.stdout, export)
 	}
 	tree, err := newExportTree(f.output, f.container, f.force)
 	if err != nil {
 		return err
 	}
 	defer tree.discard()
-	err = convert.Export(ctx, convert.ExportOptions{Catalog: c, Predicate: predicate, Write: tree.write})
-	if err != nil {
+	if err := export(tree.write); err != nil {
 		return err
 	}
 	if err := tree.publish(); err != nil {
@@ -92,13 +104,16 @@ func runExport(ctx context.Context, a *app, f exportFlags) (err error) {
 	return nil
 }
 
-func exportLines(ctx context.Context, w io.Writer, c *catalog.Catalog, p catalog.Predicate) error {
+// writeRecord takes a record as JSON, with its partition.
+type writeRecord = func(region, date string, record []byte) error
+
+func exportLines(w io.Writer, export func(writeRecord) error) error {
 	out := bufio.NewWriterSize(w, 1<<20)
-	err := convert.Export(ctx, convert.ExportOptions{Catalog: c, Predicate: p, Write: func(_, _ string, record []byte) error {
+	err := export(func(_, _ string, record []byte) error {
 		if _, err := out.Write(record); err != nil {
 			return err
 		}
 		return out.WriteByte('\n')
-	}})
+	})
 	return errors.Join(err, out.Flush())
 }

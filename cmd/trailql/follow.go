@@ -63,8 +63,8 @@ func (f *followFlags) check(args []string, dryRun bool) error {
 
 // runFollow converts until a signal comes. The round in progress then commits
 // what it has; a second signal ends the process at once.
-func runFollow(ctx context.Context, a *app, f followFlags, q *queue.Queue, o convert.Options) error {
-	j := &journal{app: a, screen: newProgress(a)}
+func runFollow(ctx context.Context, a *app, f followFlags, q *queue.Queue, o convert.Options, screen *progress, published *publication) error {
+	j := &journal{app: a, screen: screen}
 	j.reset()
 	o.Reject = func(object, reason string) { j.rejects.add(object, reason) }
 	o.Progress = func(p convert.Progress) {
@@ -79,7 +79,11 @@ func runFollow(ctx context.Context, a *app, f followFlags, q *queue.Queue, o con
 		}
 		waited = true
 	}
-	fo := follow.Options{Convert: o, Stop: ctx.Done(), Done: j.round, Failed: j.failed}
+	fo := follow.Options{Convert: o, Stop: ctx.Done(), Failed: j.failed}
+	fo.Done = func(r follow.Round) {
+		j.round(r)
+		published.catchUp(context.WithoutCancel(ctx))
+	}
 	if f.follow {
 		fo.Every = f.every
 		switch {

@@ -20,6 +20,8 @@ func helpTopics() []helpTopic {
 	return []helpTopic{
 		{"sql", "the SQL: dialects, tables, statements, limits", 0, writeText(sqlHelp)},
 		{"functions", "the functions of Athena's SQL; with a word only those that have it", 1, writeFunctions},
+		{"engine", "running the SQL on a Trino cluster", 0, writeText(engineHelp)},
+		{"catalog", "registering the tables where other engines find them", 0, writeText(catalogHelp)},
 		{"formats", "the output formats and their exact rules", 0, writeText(formatsHelp)},
 		{"shell", "the interactive shell", 0, writeText(shellHelp)},
 		{"keys", "the keys of the shell's editor", 0, writeText(repl.Keys)},
@@ -163,6 +165,42 @@ LIMITS (exit code 4)
                        file
   --max-rows 1000      formats other than table and vertical stop behind that
                        row
+`
+
+const engineHelp = `THE ENGINE
+
+  --engine local     DuckDB in this process, on the warehouse (the default)
+  --engine trino://user@host:port/catalog/schema
+                     a Trino cluster, on the table in this schema
+
+  $TRAILQL_ENGINE and engine in the configuration say it for good, .engine in
+  the shell changes it. trailql ddl --for trino prints what makes the table of a
+  warehouse known to a cluster.
+
+  Statements go to Trino as they are written. What is ours is put in words of
+  Trino first: a SELECT without FROM, the built-in views and virtual columns,
+  members of JSON by a dot, $EDS_ID. --explain-dialect prints what is sent. Only
+  queries, SHOW, DESCRIBE, EXPLAIN and CREATE and DROP VIEW are sent. Dialect
+  duckdb, UNLOAD, CREATE EXTERNAL TABLE and the shell's table _ are the local
+  engine's alone.
+
+  report run, lookup, coverage, export and status take --engine, too. What a
+  report found on a cluster is not in report_runs, which is a warehouse's.
+
+CONNECTION
+
+  ?tls=true          TLS; it is used anyway for port 443, and where a password
+                     or token goes to another machine
+  ?ca=FILE           certificates of an authority of one's own, as PEM
+  $TRAILQL_TRINO_PASSWORD, $TRAILQL_TRINO_TOKEN
+                     or with _FILE behind the name the file that has it;
+                     never in the address, where others see it
+
+LIMITS
+
+  --timeout and --max-scan hold on the cluster, too: it stops a statement that
+  has read more. What is stopped here is stopped there. --memory and --threads
+  are for the local engine.
 `
 
 const formatsHelp = `FORMATS

@@ -63,7 +63,7 @@ func TestHelpNamesTheFormats(t *testing.T) {
 
 // TestHelpFits: help is read on a terminal of 80 columns.
 func TestHelpFits(t *testing.T) {
-	for _, topic := range []string{sqlHelp, formatsHelp, shellHelp, repl.Keys, environmentHelp, exitCodesHelp, configKeyList()} {
+	for _, topic := range []string{sqlHelp, engineHelp, formatsHelp, shellHelp, repl.Keys, environmentHelp, exitCodesHelp, configKeyList()} {
 		for _, line := range strings.Split(topic, "\n") {
 			if n := len([]rune(line)); n > 80 {
 				t.Errorf("%d columns: %s", n, line)

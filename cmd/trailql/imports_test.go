@@ -51,6 +51,7 @@ var allowedImports = map[string][]string{
 	"report/pack":               {"engine", "engine/dialect"},
 	"report/render":             {"engine/output", "engine/quantity", "report", "report/pack"},
 	"report/schedule":           {"report", "report/delivery", "report/pack"},
+	"cmd/integration":           {},
 	"cmd/trailgen":              {},
 	"cmd/bench":                 {},
 	"catalog/storage/...":       {"catalog/storage"},

@@ -38,7 +38,7 @@ type lookupFlags struct {
 
 func newLookupCommand(a *app) *cobra.Command {
 	f := lookupFlags{query: queryFlags{
-		dialect: "duckdb",
+		dialect: "athena",
 		format:  formatAuto, csvQuote: "minimal", csvSafe: "off", jsonNumbers: "exact", maxRows: 0,
 	}}
 	cmd := &cobra.Command{
@@ -96,6 +96,7 @@ text, equal as JSON to the one that was converted.`,
 	flags.StringVar(&f.query.csvSafe, "csv-safe", f.query.csvSafe, "csv, tsv: `WHAT` to do with texts that a spreadsheet takes for formulas: off, prefix (with ') or reject")
 	flags.BoolVar(&f.query.stats, "stats", false, "a line of JSON about the query on stderr")
 	f.query.display.add(flags)
+	engineFlag(flags, &f.query.engine.name)
 	flags.DurationVar(&f.query.engine.timeout, "timeout", 0, "stop after this `DURATION`, such as 90s (default no limit)")
 	flags.StringVar(&f.query.engine.memory, "memory", "", "memory for the query, a `SIZE` such as 2GiB (default 80 % of the machine's)")
 	flags.BoolVar(&a.jsonErrors, "json-errors", false, "errors as a line of JSON")
@@ -137,11 +138,7 @@ func runLookup(ctx context.Context, a *app, f *lookupFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	if options.Catalog, err = a.openWarehouse(ctx); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, options.Catalog.Close()) }()
-	e, err := a.openEngine(ctx, options)
+	e, err := a.openEngine(ctx, f.query.engine.name, options)
 	if err != nil {
 		return err
 	}

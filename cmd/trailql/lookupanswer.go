@@ -7,11 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/trailql/trailql/engine"
 	"github.com/trailql/trailql/engine/output"
@@ -43,7 +43,7 @@ func (l *lookup) show(ctx context.Context, out *queryOutput) (int64, error) {
 	q.Params = c.params
 	q.SQL = `SELECT eventtime, coalesce(eventname, ` + logsSource.detail("eventName") + `) AS eventname, ` + username + ` AS username,
 		coalesce(eventsource, ` + logsSource.detail("eventSource") + `) AS eventsource, awsregion, sourceipaddress, errorcode,
-		array_to_string(list_transform(resources, r -> r.arn), ' ') AS resources, readonly, useridentity.accesskeyid AS accesskeyid, eventid
+		array_join(transform(resources, r -> r.arn), ' ') AS resources, readonly, useridentity.accesskeyid AS accesskeyid, eventid
 		FROM ` + logsSource.name + c.sql() + newestFirst + l.limit()
 	result, err := l.engine.Query(ctx, q)
 	if err != nil {
@@ -93,9 +93,9 @@ func (l *lookup) answer(ctx context.Context, out *queryOutput) (rows int64, err 
 	s := lakeSource
 	c := l.where(s)
 	q.Params = c.params
-	q.SQL = `SELECT eventid, coalesce(eventname, ` + s.detail("eventName") + `), CAST(readonly AS VARCHAR), useridentity.accesskeyid,
-		strftime(eventtime, '%Y-%m-%dT%H:%M:%S+00:00'), coalesce(eventsource, ` + s.detail("eventSource") + `), ` + username + `,
-		CAST(to_json(list_transform(resources, r -> struct_pack(ResourceType := r."type", ResourceName := r.arn))) AS VARCHAR), eventjson
+	q.SQL = `SELECT eventid, coalesce(eventname, ` + s.detail("eventName") + `), CAST(readonly AS varchar), useridentity.accesskeyid,
+		date_format(eventtime, '%Y-%m-%dT%H:%i:%s+00:00'), coalesce(eventsource, ` + s.detail("eventSource") + `), ` + username + `,
+		json_format(CAST(transform(resources, r -> r."type") AS json)), json_format(CAST(transform(resources, r -> r.arn) AS json)), eventjson
 		FROM ` + s.name + c.sql() + " ORDER BY eventtime DESC, eventid" + l.limit()
 	result, err := l.engine.Query(ctx, q)
 	if err != nil {
@@ -124,33 +124,30 @@ func (l *lookup) span(ctx context.Context) (w engine.Window, err error) {
 	c := l.where(logsSource)
 	q := l.query
 	q.Params = c.params
-	q.SQL = "SELECT unnest([epoch_us(min(eventtimestamp)), epoch_us(max(eventtimestamp))]) FROM (SELECT eventtimestamp FROM " + logsSource.name + c.sql() + " ORDER BY eventtimestamp DESC" + l.limit() + ")"
+	q.SQL = "SELECT min(eventtimestamp), max(eventtimestamp) FROM (SELECT eventtimestamp FROM " + logsSource.name + c.sql() + " ORDER BY eventtimestamp DESC" + l.limit() + ")"
 	result, err := l.engine.Query(ctx, q)
 	if err != nil {
 		return w, err
 	}
 	defer result.Close()
-	var times []time.Time
 	for batch, err := range result.Batches() {
 		if err != nil {
 			return w, err
 		}
-		for i := range int(batch.NumRows()) {
-			column := batch.Column(0)
-			if column.IsNull(i) {
-				return w, nil
-			}
-			micros, err := strconv.ParseInt(column.ValueStr(i), 10, 64)
-			if err != nil {
-				return w, fmt.Errorf("read event time: %w", err)
-			}
-			times = append(times, time.UnixMicro(micros).UTC())
+		if batch.NumRows() == 0 || batch.Column(0).IsNull(0) {
+			continue
 		}
+		var times [2]time.Time
+		for i := range times {
+			column, ok := batch.Column(i).(*array.Timestamp)
+			if !ok {
+				return w, fmt.Errorf("read event times: %s", batch.Column(i).DataType())
+			}
+			times[i] = column.Value(0).ToTime(column.DataType().(*arrow.TimestampType).Unit).UTC()
+		}
+		w = engine.Window{From: times[0], To: times[1].Add(time.Microsecond)}
 	}
-	if len(times) != 2 {
-		return w, fmt.Errorf("read event times: got %d", len(times))
-	}
-	return engine.Window{From: times[0], To: times[1].Add(time.Microsecond)}, nil
+	return w, nil
 }
 
 // answerWriter writes the events, laid out as the AWS CLI does.
@@ -177,11 +174,15 @@ func (w *answerWriter) batch(batch arrow.RecordBatch) error {
 		}
 		e := answeredEvent{
 			EventID: value(0), EventName: value(1), ReadOnly: value(2), AccessKeyID: value(3), EventTime: value(4),
-			EventSource: value(5), Username: value(6), Resources: []answeredResource{}, Record: value(8),
+			EventSource: value(5), Username: value(6), Resources: []answeredResource{}, Record: value(9),
 		}
-		if list := value(7); list != "" {
-			if err := json.Unmarshal([]byte(list), &e.Resources); err != nil {
+		if value(7) != "" {
+			var kinds, names []string
+			if err := errors.Join(json.Unmarshal([]byte(value(7)), &kinds), json.Unmarshal([]byte(value(8)), &names)); err != nil {
 				return fmt.Errorf("read resources: %w", err)
+			}
+			for k := range min(len(kinds), len(names)) {
+				e.Resources = append(e.Resources, answeredResource{kinds[k], names[k]})
 			}
 		}
 		var b bytes.Buffer

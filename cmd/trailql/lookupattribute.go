@@ -129,9 +129,9 @@ type source struct {
 
 var (
 	logsSource = source{"cloudtrail_logs", []string{"requestparameters", "responseelements"},
-		func(member string) string { return "json_extract_string(insightdetails, '$." + member + "')" }}
-	lakeSource = source{"cloudtrail_lake", []string{"CAST(json_extract(eventjson, '$.requestParameters') AS VARCHAR)", "CAST(json_extract(eventjson, '$.responseElements') AS VARCHAR)"},
-		func(member string) string { return "insightdetails['" + member + "']" }}
+		func(member string) string { return "json_extract_scalar(insightdetails, '$." + member + "')" }}
+	lakeSource = source{"cloudtrail_lake", []string{"json_format(json_extract(eventjson, '$.requestParameters'))", "json_format(json_extract(eventjson, '$.responseElements'))"},
+		func(member string) string { return "element_at(insightdetails, '" + member + "')" }}
 )
 
 // username is AWS's: the name of the user or of the role's session.
@@ -198,12 +198,12 @@ func (l *lookup) where(s source) conditions {
 			p := c.param(a.value)
 			c.add("(useridentity.username = %s OR %s = %s)", p, username, p)
 		case "ResourceType":
-			c.add(`list_contains(list_transform(resources, r -> r."type"), %s)`, c.param(a.value))
+			c.add(`any_match(resources, r -> r."type" = %s)`, c.param(a.value))
 		case "ResourceName":
 			p, pattern := c.param(a.value), c.param(valuePattern(a.value))
-			either := []string{fmt.Sprintf("len(list_filter(resources, r -> r.arn = %[1]s OR ends_with(r.arn, '/' || %[1]s) OR ends_with(r.arn, ':' || %[1]s))) > 0", p)}
+			either := []string{fmt.Sprintf("any_match(resources, r -> r.arn = %[1]s OR substr(r.arn, length(r.arn) - length(%[1]s)) IN ('/' || %[1]s, ':' || %[1]s))", p)}
 			for _, text := range s.texts {
-				either = append(either, fmt.Sprintf("regexp_matches(%s, %s)", text, pattern))
+				either = append(either, fmt.Sprintf("regexp_like(%s, %s)", text, pattern))
 			}
 			c.add("(%s)", strings.Join(either, " OR "))
 		}

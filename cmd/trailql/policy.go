@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/trailql/trailql/catalog/shared"
 	"github.com/trailql/trailql/catalog/storage/s3"
 	"github.com/trailql/trailql/convert"
 )
@@ -61,7 +63,7 @@ type policyStatement struct {
 }
 
 type policyFlags struct {
-	task, kms, queue string
+	task, kms, queue, catalog string
 }
 
 func newPolicyCommand(a *app) *cobra.Command {
@@ -83,6 +85,7 @@ given, where schedules deliver reports.
 		Example: `  trailql policy s3://example-trail/AWSLogs
   trailql policy --kms arn:aws:kms:eu-west-1:111111111111:key/1234 --warehouse s3://example-lake/trail s3://example-trail/AWSLogs
   trailql policy --sqs arn:aws:sqs:eu-west-1:111111111111:new-logs s3://example-trail/AWSLogs
+  trailql policy --catalog 'glue://?region=eu-west-1' --warehouse s3://example-lake/trail s3://example-trail/AWSLogs
   trailql policy --for query s3://example-lake/trail
   trailql policy --for report --warehouse s3://example-lake/trail s3://example-audit/reports`,
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -99,6 +102,7 @@ given, where schedules deliver reports.
 	flags := cmd.Flags()
 	flags.StringVar(&f.task, "for", f.task, "`TASK`: convert, query, report, verify or all")
 	flags.StringVar(&f.kms, "kms", "", "`ARN` of the KMS key that encrypts the buckets (and the queue)")
+	flags.StringVar(&f.catalog, "catalog", "", "`URL` of convert --catalog, for what Glue has to allow")
 	flags.StringVar(&f.queue, "sqs", "", "`ARN` of the queue of convert --sqs")
 	return cmd
 }
@@ -128,12 +132,15 @@ func (f policyFlags) policy(a *app, args []string) (*policy, error) {
 			return nil, usagef("query reads one warehouse, there are %d", len(args))
 		}
 	}
-	if len(args) == 0 && warehouse == "" {
+	if len(args) == 0 && warehouse == "" && f.catalog == "" {
 		return nil, usagef("nothing on S3 is named: give s3://bucket/prefix, or --warehouse s3://bucket/prefix")
 	}
 	writes := f.task == "convert" || f.task == "all"
 	if f.queue != "" && !writes {
 		return nil, usagef("--sqs: %s reads no queue", f.task)
+	}
+	if f.catalog != "" && !writes {
+		return nil, usagef("--catalog: %s registers no tables", f.task)
 	}
 
 	p := &policy{Version: "2012-10-17"}
@@ -185,6 +192,9 @@ func (f policyFlags) policy(a *app, args []string) (*policy, error) {
 	if f.task == "verify" || f.task == "all" {
 		p.allow("FetchKeys", actionsOf("ListPublicKeys"), "*", "") // it knows no resources
 	}
+	if err := p.allowCatalog(f.catalog, partition, a.s3.Region); err != nil {
+		return nil, err
+	}
 	if f.kms != "" {
 		actions := []string{"kms:Decrypt"}
 		if writes && warehouse != "" || f.task == "report" {
@@ -196,6 +206,23 @@ func (f policyFlags) policy(a *app, args []string) (*policy, error) {
 		p.allow("ReceiveNotifications", actionsOf("GetQueueAttributes", "ReceiveMessage", "ChangeMessageVisibilityBatch", "DeleteMessageBatch"), f.queue, "")
 	}
 	return p, nil
+}
+
+// allowCatalog adds what registering the tables takes. Only Glue has its rights
+// from here.
+func (p *policy) allowCatalog(address, partition, region string) error {
+	account, its, namespace, ok, err := shared.GlueAddress(address)
+	switch {
+	case address == "":
+		return nil
+	case err != nil:
+		return usagef("--catalog: %w", err)
+	case !ok:
+		return usagef("--catalog %s: of the shared catalogs only Glue is allowed by a policy: want glue://account?region=NAME", address)
+	}
+	p.Statement = append(p.Statement, policyStatement{Sid: "RegisterTables", Effect: "Allow", Action: shared.GlueActions(),
+		Resource: shared.GlueResources(partition, cmp.Or(its, region), account, namespace)})
+	return nil
 }
 
 // allow adds a statement; prefix narrows a listing. Reading an object has no

@@ -141,6 +141,15 @@ func TestPolicy(t *testing.T) {
 			{"ReadArchive", "Allow", read, []string{"arn:aws:s3:::trail/AWSLogs/*"}, nil},
 			{"ReceiveNotifications", "Allow", []string{"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}, []string{"arn:aws:sqs:eu-west-1:111111111111:q"}, nil},
 		}},
+		{"s3://trail/a/x.json.gz --catalog glue://111111111111?region=eu-west-1&namespace=audit", []policyStatement{
+			{"ReadArchive", "Allow", read, []string{"arn:aws:s3:::trail/a/x.json.gz"}, nil},
+			{"RegisterTables", "Allow", []string{"glue:CreateDatabase", "glue:CreateTable", "glue:GetTables", "glue:UpdateTable"}, []string{
+				"arn:aws:glue:eu-west-1:111111111111:catalog", "arn:aws:glue:eu-west-1:111111111111:database/audit", "arn:aws:glue:eu-west-1:111111111111:table/audit/*"}, nil},
+		}},
+		{"--catalog glue:// --aws-region cn-north-1", []policyStatement{
+			{"RegisterTables", "Allow", []string{"glue:CreateDatabase", "glue:CreateTable", "glue:GetTables", "glue:UpdateTable"}, []string{
+				"arn:aws-cn:glue:cn-north-1:*:catalog", "arn:aws-cn:glue:cn-north-1:*:database/default", "arn:aws-cn:glue:cn-north-1:*:table/default/*"}, nil},
+		}},
 		{"--for verify s3://trail/AWSLogs", []policyStatement{
 			{"ListArchive", "Allow", list, []string{"arn:aws:s3:::trail"}, below("AWSLogs/*")},
 			{"ReadArchive", "Allow", read, []string{"arn:aws:s3:::trail/AWSLogs/*"}, nil},
@@ -157,14 +166,17 @@ func TestPolicyUsage(t *testing.T) {
 	t.Setenv(configVariable, "")
 	t.Setenv(warehouseVariable, "")
 	for args, want := range map[string]string{
-		"":                             "nothing on S3 is named",
-		"/var/log/trail":               "want s3://bucket/prefix",
-		"s3:///x":                      "want s3://bucket/prefix",
-		"s3://trail/a*":                "name a folder above",
-		"s3://trail --for everything":  "want convert, query, report, verify or all",
-		"s3://trail --kms key/1":       "--kms",
-		"s3://trail --sqs https://sqs": "--sqs",
-		"--for query s3://a s3://b":    "reads one warehouse",
+		"":                                           "nothing on S3 is named",
+		"/var/log/trail":                             "want s3://bucket/prefix",
+		"s3:///x":                                    "want s3://bucket/prefix",
+		"s3://trail/a*":                              "name a folder above",
+		"s3://trail --for everything":                "want convert, query, report, verify or all",
+		"s3://trail --kms key/1":                     "--kms",
+		"s3://trail --sqs https://sqs":               "--sqs",
+		"--for query s3://a s3://b":                  "reads one warehouse",
+		"--catalog postgres://u@h/d":                 "of the shared catalogs only Glue is allowed by a policy",
+		"--catalog glue://x":                         "want glue://account",
+		"--for query s3://a --catalog glue://":       "query registers no tables",
 		"--for query --sqs arn:aws:sqs:a:b:c s3://a": "query reads no queue",
 	} {
 		var out, stderr bytes.Buffer

@@ -141,7 +141,7 @@ func runQuery(ctx context.Context, a *app, f *queryFlags) (err error) {
 	if len(f.sources) == 0 {
 		return usagef("no SQL given: name it as an argument, with -c or -f, or - for stdin")
 	}
-	if err := errors.Join(f.checkChoices(), f.display.check()); err != nil {
+	if err := errors.Join(f.checkChoices(), f.display.check(), checkDialect(f.engine.name, f.dialect)); err != nil {
 		return err
 	}
 	if f.maxRows < 0 {
@@ -169,18 +169,13 @@ func runQuery(ctx context.Context, a *app, f *queryFlags) (err error) {
 	if len(statements) > 1 && format.OneResult() && !f.explain {
 		return usagef("%s holds one result, there are %d statements: use --format jsonl or table, or run them one by one", format, len(statements))
 	}
-	if options.Catalog, err = a.openWarehouse(ctx); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, options.Catalog.Close()) }()
-	addRelations(&options)
-	e, err := a.openEngine(ctx, options)
+	e, err := a.openEngine(ctx, f.engine.name, options)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, e.Close()) }()
 	if f.explain {
-		return explainDialect(ctx, a, e, f.dialect, statements)
+		return explainDialect(ctx, a, e.Engine, f.dialect, statements)
 	}
 
 	out, err := openQueryOutput(ctx, a, f, format)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/trailql/trailql/catalog"
 	"github.com/trailql/trailql/convert"
+	"github.com/trailql/trailql/engine"
 	"github.com/trailql/trailql/engine/quantity"
 	"github.com/trailql/trailql/report"
 	"github.com/trailql/trailql/report/ledger"
@@ -21,26 +22,17 @@ import (
 )
 
 // make runs the packs and writes the report.
-func (p *preparedReport) make(ctx context.Context, c *catalog.Catalog) (done reportDone, err error) {
-	past, err := ledger.Runs(ctx, c.Storage(), time.Time{}, time.Time{})
-	if err != nil {
+func (p *preparedReport) make(ctx context.Context, e *openedEngine) (done reportDone, err error) {
+	if p.options.Runs, err = pastRuns(ctx, e); err != nil {
 		return done, err
 	}
-	p.options.Runs = []report.PastRun{}
-	for _, r := range past {
-		run := report.PastRun{
-			ID: r.ID, Started: r.Started, From: r.From, To: r.To, Accounts: r.Accounts, Regions: r.Regions,
-			Scheduled: r.Schedule != "", Finished: r.Status != ledger.Failed && r.Status != ledger.Skipped,
-		}
-		for _, one := range r.Packs {
-			run.Packs = append(run.Packs, one.ID)
-		}
-		p.options.Runs = append(p.options.Runs, run)
+	p.options.Query = func(ctx context.Context, sql string, params ...any) (*engine.Result, error) {
+		return e.Query(ctx, engine.Query{SQL: sql, Params: params})
 	}
 	if hash := p.options.LedgerHash(); hash != "" {
 		p.inputs = append(p.inputs, manifest.Input{Name: ledger.Table, SHA256: hash})
 	}
-	if done.report, err = p.run(ctx, c); err != nil {
+	if done.report, err = p.run(ctx, e); err != nil {
 		return done, fileError(err)
 	}
 	if p.dir == "" {
@@ -50,6 +42,29 @@ func (p *preparedReport) make(ctx context.Context, c *catalog.Catalog) (done rep
 		done.dir = p.dir
 	}
 	return done, err
+}
+
+// pastRuns are those of the warehouse's ledger; nil on a cluster, which has none.
+func pastRuns(ctx context.Context, e *openedEngine) ([]report.PastRun, error) {
+	if e.catalog == nil {
+		return nil, nil
+	}
+	past, err := ledger.Runs(ctx, e.catalog.Storage(), time.Time{}, time.Time{})
+	if err != nil {
+		return nil, err
+	}
+	runs := []report.PastRun{}
+	for _, r := range past {
+		run := report.PastRun{
+			ID: r.ID, Started: r.Started, From: r.From, To: r.To, Accounts: r.Accounts, Regions: r.Regions,
+			Scheduled: r.Schedule != "", Finished: r.Status != ledger.Failed && r.Status != ledger.Skipped,
+		}
+		for _, one := range r.Packs {
+			run.Packs = append(run.Packs, one.ID)
+		}
+		runs = append(runs, run)
+	}
+	return runs, nil
 }
 
 // record adds the run to the ledger, failed or not.
@@ -65,25 +80,25 @@ func (p *preparedReport) record(ctx context.Context, c *catalog.Catalog, done re
 	return ledger.Append(ctx, c.Storage(), ledger.NewRun(r, done.dir, done.manifestHash, failed))
 }
 
-// run makes the report from one state of the table. If somebody changes it meanwhile,
+// run makes the report from one state of the tables. If somebody changes them meanwhile,
 // it is made again.
-func (p *preparedReport) run(ctx context.Context, c *catalog.Catalog) (*report.Report, error) {
+func (p *preparedReport) run(ctx context.Context, e *openedEngine) (*report.Report, error) {
 	const tries = 3
 	for try := 1; ; try++ {
-		before, err := readSnapshot(ctx, c)
+		before, err := readState(ctx, e)
 		if err != nil {
 			return nil, err
 		}
-		p.options.Snapshot = before
+		p.options.Snapshot = before.logs
 		r, err := report.Run(ctx, p.options)
 		if err != nil {
 			return nil, err
 		}
-		after, err := readSnapshot(ctx, c)
+		after, err := readState(ctx, e)
 		switch {
 		case err != nil:
 			return nil, err
-		case after.Version == before.Version:
+		case after == before:
 			return r, nil
 		case try == tries:
 			return nil, errors.New("run report: the warehouse was changed during each of 3 runs: run it when nothing is converted")
@@ -91,24 +106,57 @@ func (p *preparedReport) run(ctx context.Context, c *catalog.Catalog) (*report.R
 	}
 }
 
-func readSnapshot(ctx context.Context, c *catalog.Catalog) (report.Snapshot, error) {
-	s, err := c.Snapshot(ctx)
-	if err != nil {
-		return report.Snapshot{}, err
+// tablesState is what a report reads.
+type tablesState struct {
+	logs   report.Snapshot
+	ledger int64 // snapshot of source_files; 0 where the version says it all
+}
+
+func readState(ctx context.Context, e *openedEngine) (tablesState, error) {
+	if e.catalog == nil {
+		return clusterState(ctx, e)
 	}
-	out := report.Snapshot{Warehouse: c.Root(), Version: s.Version()}
+	s, err := e.catalog.Snapshot(ctx)
+	if err != nil {
+		return tablesState{}, err
+	}
+	out := report.Snapshot{Warehouse: e.catalog.Root(), Version: s.Version()}
 	t, err := s.Table(convert.LogsTable)
 	if errors.Is(err, catalog.ErrNotExist) {
-		return out, usagef("the warehouse has no events yet: trailql convert brings them in")
+		return tablesState{}, usagef("the warehouse has no events yet: trailql convert brings them in")
 	}
 	if err != nil {
-		return out, err
+		return tablesState{}, err
 	}
 	out.Committed = t.CommittedAt()
 	if history := t.History(); len(history) > 0 {
 		out.ID = history[len(history)-1].ID
 	}
-	return out, nil
+	return tablesState{logs: out}, nil
+}
+
+// clusterState: a cluster has no version of all tables.
+func clusterState(ctx context.Context, e *openedEngine) (tablesState, error) {
+	state := tablesState{logs: report.Snapshot{Warehouse: e.name}}
+	for _, t := range []struct {
+		name string
+		take func(id, at *int64)
+	}{
+		{convert.LogsTable, func(id, at *int64) { state.logs.ID, state.logs.Committed = *id, time.UnixMilli(*at).UTC() }},
+		{convert.LedgerTable, func(id, _ *int64) { state.ledger = *id }},
+	} {
+		row, err := queryNumbers(ctx, e, engine.Query{SQL: "SELECT max_by(snapshot_id, committed_at), CAST(floor(to_unixtime(max(committed_at)) * 1000) AS bigint) FROM \"" + t.name + "$snapshots\""})
+		if _, wrong := errors.AsType[*engine.SQLError](err); wrong {
+			return state, usagef("%s has no Iceberg table %s: trailql ddl --for trino, or trailql catalog copy, makes it known there: %w", e.name, t.name, err)
+		}
+		if err != nil {
+			return state, err
+		}
+		if row[0] != nil && row[1] != nil {
+			t.take(row[0], row[1])
+		}
+	}
+	return state, nil
 }
 
 const temporarySuffix = ".tmp"

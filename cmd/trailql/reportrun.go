@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/trailql/trailql/engine"
 	"github.com/trailql/trailql/report"
 )
 
@@ -35,6 +34,7 @@ type reportRequest struct {
 	sign         string // file of the key
 	packDirs     []string
 	schedule     string // name of the schedule that was due
+	engine       string // "": the local one
 	memory       string
 	threads      int
 }
@@ -106,7 +106,13 @@ reason, such as a parameter without a value, does not change the exit code.`,
   trailql report run incident-triage --period 2026-11-01/now --param subject_keys=AKIAIOSFODNN7EXAMPLE`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.packs = args
+			if err := checkEngineFlag(o.engine); err != nil {
+				return err
+			}
 			if due {
+				if cmd.Flags().Changed("engine") && o.engine != localEngine {
+					return usagef("--due runs schedules, which are of a warehouse: no --engine")
+				}
 				if len(args) > 0 || o.period != "" || o.output != "" {
 					return usagef("--due runs what the schedules say: no packs, no --period, no --output")
 				}
@@ -142,6 +148,7 @@ reason, such as a parameter without a value, does not change the exit code.`,
 	flags.IntVar(&o.sample, "sample", 0, "draw a random sample of `N` events of each control")
 	flags.Int64Var(&o.seed, "seed", 0, "`NUMBER` that decides the sample: the same gives the same")
 	flags.StringVar(&o.sign, "sign", "", "sign the manifest with the Ed25519 key of `FILE` (see trailql report key)")
+	engineFlag(flags, &o.engine)
 	flags.StringVar(&o.memory, "memory", "", "memory for queries, a `SIZE` such as 2GiB (default 80 % of the machine's)")
 	flags.IntVar(&o.threads, "threads", 0, "use `N` threads (default one for each processor)")
 	flags.BoolVar(&due, "due", false, "run the schedules that are due instead, each missed period once (see trailql schedule)")
@@ -157,23 +164,18 @@ func (a *app) runReport(ctx context.Context, o reportRequest) (done reportDone, 
 	if err != nil {
 		return done, err
 	}
-	c, err := a.openWarehouse(ctx)
-	if err != nil {
-		return done, err
-	}
-	defer func() { err = errors.Join(err, c.Close()) }()
-	p.duck.Catalog = c
-	e, err := a.openEngine(ctx, p.duck)
+	e, err := a.openEngine(ctx, o.engine, p.duck)
 	if err != nil {
 		return done, err
 	}
 	defer func() { err = errors.Join(err, e.Close()) }()
-	p.options.Query = func(ctx context.Context, sql string, params ...any) (*engine.Result, error) {
-		return e.Query(ctx, engine.Query{SQL: sql, Params: params})
-	}
-	done, err = p.make(ctx, c)
-	if p.dir != "" {
-		if e := p.record(context.WithoutCancel(ctx), c, done, err, a.now()); e != nil {
+	done, err = p.make(ctx, e)
+	switch {
+	case p.dir == "":
+	case e.catalog == nil:
+		a.note("report_runs does not have this run: that is a table of a warehouse, and %s has none", e.name)
+	default:
+		if e := p.record(context.WithoutCancel(ctx), e.catalog, done, err, a.now()); e != nil {
 			return done, errors.Join(err, fmt.Errorf("the ledger lacks this run: %w", e))
 		}
 		done.recorded = true

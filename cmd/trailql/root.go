@@ -83,6 +83,8 @@ over Parquet files) and answers Athena-like SQL on it, on this machine.`,
 		newReportCommand(a),
 		newScheduleCommand(a),
 		newPolicyCommand(a),
+		newDDLCommand(a),
+		newCatalogCommand(a),
 		newVersionCommand(a),
 	)
 	root.SetHelpCommand(newHelpCommand(root))

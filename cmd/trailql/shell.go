@@ -76,7 +76,7 @@ func isTerminal(stream any) bool {
 }
 
 func runShell(ctx context.Context, a *app, f *shellFlags) (err error) {
-	if err := errors.Join(checkChoice("dialect", f.dialect, dialects), f.display.check()); err != nil {
+	if err := errors.Join(checkChoice("dialect", f.dialect, dialects), f.display.check(), checkDialect(f.engine.name, f.dialect)); err != nil {
 		return err
 	}
 	options, limits, err := f.engine.options()
@@ -86,34 +86,41 @@ func runShell(ctx context.Context, a *app, f *shellFlags) (err error) {
 	if a.signals != nil {
 		a.signals.heedTerminal()
 	}
-	if options.Catalog, err = a.openWarehouse(ctx); err != nil {
-		return a.welcome(err)
+	if f.engine.name == localEngine { // a cluster reads no results from here
+		var closed func() error
+		if options.ResultDir, closed, err = resultFolder(); err != nil {
+			a.note("%s: there is no table _", err)
+		} else {
+			defer func() { err = errors.Join(err, closed()) }()
+		}
 	}
-	defer func() { err = errors.Join(err, options.Catalog.Close()) }()
-	addRelations(&options)
-	var closed func() error
-	if options.ResultDir, closed, err = resultFolder(); err != nil {
-		a.note("%s: there is no table _", err)
-	} else {
-		defer func() { err = errors.Join(err, closed()) }()
-	}
-	e, err := a.openEngine(ctx, options)
+	e, err := a.openEngine(ctx, f.engine.name, options)
 	if err != nil {
-		return err
+		return a.welcome(err)
 	}
 	defer func() { err = errors.Join(err, e.Close()) }()
 
 	s := shell{app: a, flags: f}
 	s.typed = isTerminal(a.stdin) && len(f.commands) == 0
 	s.options = repl.Options{
-		Engine: e, Dialect: f.dialect, Limits: limits,
+		Engine: e.Engine, EngineName: e.name, Dialect: f.dialect, Limits: limits,
 		Out: a.stdout, Err: a.stderr, Screen: f.display.screen(a.stdout),
 		Interactive: s.typed && isTerminal(a.stdout),
-		Warehouse:   options.Catalog.Root(),
+		Warehouse:   e.root(),
 		Name:        a.config.profile, Settings: a.config.settings(),
 		ConfigDir: configFolder(), StateDir: stateFolder(), NoHistory: f.noHistory || !a.config.is("shell.history"),
 		ResultDir: options.ResultDir, Safe: f.safe, Editor: editorCommand(), Now: a.now,
-		Reports: newShellReports(a, options.Catalog, e),
+		Reports: reportsOf(a, e),
+	}
+	s.options.OpenEngine = func(ctx context.Context, name string) (repl.Engine, error) {
+		if err := checkEngine(name); err != nil {
+			return repl.Engine{}, err
+		}
+		e, err := a.openEngine(ctx, name, options)
+		if err != nil {
+			return repl.Engine{}, err
+		}
+		return repl.Engine{Engine: e.Engine, Name: e.name, Warehouse: e.root(), Reports: reportsOf(a, e), Close: e.Close}, nil
 	}
 	if s.options.Interactive && !f.noPager && !dumbTerminal() {
 		s.options.Pager = pagerCommand()
@@ -121,7 +128,7 @@ func runShell(ctx context.Context, a *app, f *shellFlags) (err error) {
 	if dumbTerminal() || os.Getenv("CI") != "" {
 		s.options.Settings["progress"] = "off"
 	}
-	return s.run(ctx, options.Catalog)
+	return s.run(ctx, e.catalog)
 }
 
 // shell is a session with the terminal it is used from.
@@ -154,7 +161,7 @@ func (s *shell) run(ctx context.Context, c *catalog.Catalog) (err error) {
 		// Also on the way out of a panic.
 		defer s.editor.Restore()
 	}
-	if s.options.Interactive && !s.app.quiet {
+	if s.options.Interactive && !s.app.quiet && c != nil {
 		if err := s.banner(ctx, c); err != nil {
 			return err
 		}

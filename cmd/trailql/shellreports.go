@@ -6,22 +6,20 @@ import (
 	"sync"
 	"time"
 
-	"github.com/trailql/trailql/catalog"
-	"github.com/trailql/trailql/engine"
+	"github.com/trailql/trailql/repl"
 	"github.com/trailql/trailql/report"
 	"github.com/trailql/trailql/report/pack"
 )
 
 // shellReports are the packs of .report, run by the session's own engine.
 type shellReports struct {
-	app     *app
-	catalog *catalog.Catalog
-	engine  engine.Engine
-	names   func() []string
+	app    *app
+	engine *openedEngine
+	names  func() []string
 }
 
-func newShellReports(a *app, c *catalog.Catalog, e engine.Engine) shellReports {
-	return shellReports{a, c, e, sync.OnceValue(packNames)}
+func reportsOf(a *app, e *openedEngine) repl.Reports {
+	return shellReports{a, e, sync.OnceValue(packNames)}
 }
 
 func (r shellReports) Names() []string { return r.names() }
@@ -59,9 +57,6 @@ func (r shellReports) Run(ctx context.Context, name, period string, zone *time.L
 	if err != nil {
 		return nil, err
 	}
-	p.options.Query = func(ctx context.Context, sql string, params ...any) (*engine.Result, error) {
-		return r.engine.Query(ctx, engine.Query{SQL: sql, Params: params})
-	}
-	done, err := p.make(ctx, r.catalog)
+	done, err := p.make(ctx, r.engine)
 	return done.report, err
 }

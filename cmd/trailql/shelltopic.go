@@ -59,6 +59,12 @@ CARE
 `
 
 const environmentHelp = `TRAILQL_WAREHOUSE    folder of the warehouse, or s3://bucket/prefix
+TRAILQL_ENGINE       what answers: local, or trino://… (see help engine)
+TRAILQL_TRINO_PASSWORD, TRAILQL_TRINO_TOKEN
+                     secret for Trino; with _FILE behind it the file that has it
+TRAILQL_CATALOG      shared catalog, such as postgres://… (see help catalog)
+TRAILQL_CATALOG_TOKEN, TRAILQL_CATALOG_CREDENTIAL, PGPASSWORD
+                     secret for it; with _FILE behind it the file that has it
 TRAILQL_CONFIG       configuration file
 TRAILQL_PROFILE      profile of the configuration
 TRAILQL_FORMAT       format of the rows

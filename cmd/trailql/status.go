@@ -24,7 +24,8 @@ import (
 
 // status is what the command reports; its JSON form is part of the interface.
 type status struct {
-	Warehouse string        `json:"warehouse"`
+	Engine    *engineStatus `json:"engine,omitempty"` // the cluster that was asked
+	Warehouse string        `json:"warehouse"`        // "" where a cluster was asked
 	Version   int64         `json:"version"`
 	Changed   *time.Time    `json:"changed"` // last commit of any table
 	Tables    []tableStatus `json:"tables"`
@@ -57,14 +58,15 @@ type tableStatus struct {
 }
 
 func newStatusCommand(a *app) *cobra.Command {
-	format, memory := "table", ""
+	format, memory, name := "table", "", ""
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Say what the warehouse holds",
 		Long: `Prints the tables of the warehouse with their rows, files and bytes, the days
 that have records, the log files read, what was rejected, and how many event ids
-belong to several records that differ.`,
-		Example: "  trailql status\n  trailql status --format json | jq .rejected",
+belong to several records that differ. With --engine trino://… it asks the cluster:
+its version and nodes, and what the tables there hold.`,
+		Example: "  trailql status\n  trailql status --format json | jq .rejected\n  trailql status --engine trino://me@trino.example.com:443/lake/audit",
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkChoice("format", format, []string{"table", "json"}); err != nil {
@@ -77,7 +79,16 @@ belong to several records that differ.`,
 					return usagef("--memory: %w", err)
 				}
 			}
-			s, err := readStatus(cmd.Context(), a, o)
+			if err := checkEngineFlag(name); err != nil {
+				return err
+			}
+			var s status
+			var err error
+			if name == localEngine || name == "" {
+				s, err = readStatus(cmd.Context(), a, o)
+			} else {
+				s, err = readClusterStatus(cmd.Context(), a, name)
+			}
 			if err != nil {
 				return err
 			}
@@ -93,6 +104,7 @@ belong to several records that differ.`,
 		},
 	}
 	cmd.Flags().StringVarP(&format, "format", "F", format, "`FORMAT`: table or json")
+	engineFlag(cmd.Flags(), &name)
 	cmd.Flags().StringVar(&memory, "memory", "", "memory for counting, a `SIZE` such as 2GiB (default 80 % of the machine's)")
 	return cmd
 }
@@ -112,7 +124,7 @@ func readStatus(ctx context.Context, a *app, o duck.Options) (s status, err erro
 		return s, nil
 	}
 	o.Catalog = c
-	e, err := a.openEngine(ctx, o)
+	e, err := a.openLocal(ctx, o)
 	if err != nil {
 		return status{}, err
 	}
@@ -194,7 +206,7 @@ func (s *status) readPartitions(ctx context.Context, t *catalog.Table) error {
 func (s *status) readRecords(ctx context.Context, e engine.Engine, limits engine.Limits) error {
 	// The files of these two days suffice.
 	span, err := queryNumbers(ctx, e, engine.Query{
-		SQL:    "SELECT epoch_us(min(eventtimestamp)), epoch_us(max(eventtimestamp)) FROM cloudtrail_logs WHERE date IN (?, ?)",
+		SQL:    "SELECT CAST(round(to_unixtime(min(eventtimestamp)) * 1000000) AS bigint), CAST(round(to_unixtime(max(eventtimestamp)) * 1000000) AS bigint) FROM cloudtrail_logs WHERE date IN (?, ?)",
 		Params: []any{s.firstDay, s.lastDay},
 	})
 	if err != nil {
@@ -264,8 +276,15 @@ func (s *status) records(table string) int64 { return s.table(table).Records }
 
 func (s *status) print(w io.Writer) error {
 	facts := &textTable{}
-	facts.fact("warehouse", "%s", s.Warehouse)
-	facts.fact("version", "%d", s.Version)
+	if e := s.Engine; e != nil {
+		facts.fact("engine", "%s", e.Name)
+		if e.Version != "" {
+			facts.fact("Trino", "%s, %s", e.Version, quantity.Plural(e.Nodes, "node"))
+		}
+	} else {
+		facts.fact("warehouse", "%s", s.Warehouse)
+		facts.fact("version", "%d", s.Version)
+	}
 	if s.Changed != nil {
 		facts.fact("last change", "%s", s.Changed.UTC().Format(time.RFC3339))
 	}

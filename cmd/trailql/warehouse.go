@@ -48,8 +48,8 @@ func (a *app) catalogOptions(ctx context.Context) (catalog.Options, error) {
 	return o, err
 }
 
-// openEngine opens the query engine on an open warehouse. The caller closes it.
-func (a *app) openEngine(ctx context.Context, o duck.Options) (engine.Engine, error) {
+// openLocal opens the engine of this machine on an open warehouse. The caller closes it.
+func (a *app) openLocal(ctx context.Context, o duck.Options) (engine.Engine, error) {
 	if s3.IsURI(a.warehouse) {
 		o.CacheDir = filepath.Join(xdg.CacheHome, "trailql", "s3")
 		var err error
