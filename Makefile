@@ -6,17 +6,24 @@ DEMO     := .demo
 BENCH    ?= .bench
 FUZZTIME ?= 10s
 VENV     := .venv
+SPARK    := .spark
+MOTO     := .moto
 PYTHON   ?= python3
+MOTOS    := moto==5.2.5 flask==3.1.2 flask-cors==6.0.1 pyparsing==3.3.3
+SPARKS   := pyspark==4.0.1 duckdb==1.4.4 duckdb-ext-iceberg==1.4.4.20260205 duckdb-ext-avro==1.4.4.20260205
+RUNTIME  := org.apache.iceberg:iceberg-spark-runtime-4.0_2.13:1.10.0
+PGDRIVER := org.postgresql:postgresql:42.7.7
+MVNCOPY  := mvn --batch-mode --quiet org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy
 ICEBERG  := 'pyiceberg[pyarrow]==0.12.0' pyarrow==26.0.1
 VERSION  ?= devel
 
 S3SERVER := github.com/versity/versitygw/cmd/versitygw@v1.8.0
 S3PORT   ?= 7070
 
-.PHONY: help build demo demo-s3 quick test race pyiceberg lint fuzz bench golden ci clean
+.PHONY: help build demo demo-s3 quick test race pyiceberg integration lint fuzz bench golden ci clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## bin/trailql
 	go build -tags $(TAGS) -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/trailql ./cmd/trailql
@@ -71,6 +78,22 @@ $(VENV)/bin/pyiceberg:
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check $(ICEBERG)
 
+integration: ## the same SQL on a real Trino, shared catalogs, our tables in Spark and DuckDB; skips what cannot be had here
+	@$(MAKE) --no-print-directory $(SPARK)/jars > /dev/null 2>&1 || { rm -rf $(SPARK); echo "skipped: Spark and DuckDB, because pip or mvn cannot fetch them here"; }
+	TRAILQL_TEST_SPARK=$(CURDIR)/$(SPARK) go test -tags $(TAGS) -count 1 -timeout 30m -run 'IntegrationDDLFor(Spark|DuckDB)' ./cmd/trailql
+	@$(MAKE) --no-print-directory $(MOTO)/bin/moto_server > /dev/null 2>&1 || { rm -rf $(MOTO); echo "skipped: moto, because pip cannot fetch it here"; }
+	TRAILQL_TEST_MOTO=$(CURDIR)/$(MOTO)/bin/moto_server TRAILQL_TEST_SPARK=$(CURDIR)/$(SPARK) go run ./cmd/integration go test -tags $(TAGS) -count 1 -timeout 30m -run Integration -skip 'DDLFor(Spark|DuckDB)' ./catalog/shared/... ./engine/trino ./cmd/trailql
+
+$(SPARK)/jars:
+	$(PYTHON) -m venv $(SPARK)
+	$(SPARK)/bin/pip install --quiet --disable-pip-version-check $(SPARKS)
+	$(MVNCOPY) -Dartifact=$(RUNTIME) -DoutputDirectory=$(CURDIR)/$(SPARK)/jars
+	$(MVNCOPY) -Dartifact=$(PGDRIVER) -DoutputDirectory=$(CURDIR)/$(SPARK)/jars
+
+$(MOTO)/bin/moto_server:
+	$(PYTHON) -m venv $(MOTO)
+	$(MOTO)/bin/pip install --quiet --disable-pip-version-check $(MOTOS)
+
 lint: ## gofmt, go vet, golangci-lint
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt -w $$unformatted"; exit 1; }
 	go vet -tags $(TAGS) ./...
@@ -94,4 +117,4 @@ golden: ## rewrite golden files; look at the diff
 ci: lint test race ## what has to pass before a merge
 
 clean: ## what make has made
-	rm -rf bin $(DEMO) $(BENCH) $(VENV)
+	rm -rf bin $(DEMO) $(BENCH) $(VENV) $(SPARK) $(MOTO)

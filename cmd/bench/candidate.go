@@ -34,12 +34,9 @@ type measurement struct {
 func candidates(o options, a archive) ([]candidate, error) {
 	program := o.trailql
 	if program != "" {
-		path, err := exec.LookPath(program)
-		if err != nil {
-			return nil, fmt.Errorf("find trailql: %w", err)
-		}
-		if program, err = filepath.Abs(path); err != nil {
-			return nil, fmt.Errorf("find trailql: %w", err)
+		var err error
+		if program, err = findProgram(program); err != nil {
+			return nil, err
 		}
 	}
 	self, err := os.Executable()
@@ -115,18 +112,36 @@ func intoFresh(out string, command func(out string) *exec.Cmd) (measurement, err
 	return m, err
 }
 
+// findProgram is the absolute path of a program.
+func findProgram(name string) (string, error) {
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return "", fmt.Errorf("find trailql: %w", err)
+	}
+	if path, err = filepath.Abs(path); err != nil {
+		return "", fmt.Errorf("find trailql: %w", err)
+	}
+	return path, nil
+}
+
 // measure runs a command to its end and asks the kernel what it used. The
 // command's output is thrown away; what it says on stderr is part of an error.
 func measure(cmd *exec.Cmd, stdin io.Reader) (measurement, error) {
+	m, _, err := measureSaid(cmd, stdin)
+	return m, err
+}
+
+// measureSaid is measure, and returns what the command said on stderr.
+func measureSaid(cmd *exec.Cmd, stdin io.Reader) (measurement, string, error) {
 	var said bytes.Buffer
 	cmd.Stdin, cmd.Stderr = stdin, &said
 	start := time.Now()
 	if err := cmd.Run(); err != nil {
-		return measurement{}, fmt.Errorf("%s: %w: %s", filepath.Base(cmd.Path), err, strings.TrimSpace(said.String()))
+		return measurement{}, said.String(), fmt.Errorf("%s: %w: %s", filepath.Base(cmd.Path), err, strings.TrimSpace(said.String()))
 	}
 	m := measurement{cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), wall: time.Since(start)}
 	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
 		m.peak = usage.Maxrss << 10 // Linux counts in KiB
 	}
-	return m, nil
+	return m, said.String(), nil
 }

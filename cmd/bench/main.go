@@ -1,7 +1,9 @@
 // Command bench measures what it costs to turn a trail archive into Parquet:
 // gzip -dc as the yardstick, trailql convert, and DuckDB's own read_json, each
 // as a child process, in turn, on one archive. With -queries it measures a suite
-// of queries instead. It prints a Markdown table.
+// of queries instead, with -converters and -slices the same conversion by several
+// converters or in several runs. -plan measures nothing: it works out what amounts
+// of logs take, from what was measured. It prints a Markdown table.
 //
 //	go run -tags duckdb_arrow ./cmd/bench -dir /tmp/realistic -records 1000000 -files 1000 -trailql bin/trailql
 //
@@ -38,6 +40,10 @@ type options struct {
 	only    string
 	queries bool
 	s3      string
+
+	converters string
+	slices     string
+	plan       string
 }
 
 func main() {
@@ -68,18 +74,33 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.StringVar(&o.only, "only", "", "comma-separated `names` of what to run: gzip, trailql, s3, duckdb, again, find (default all)")
 	flags.StringVar(&o.s3, "s3", "", "`URI` of the same archive in a bucket, s3://…: measure its conversion, too")
 	flags.BoolVar(&o.queries, "queries", false, "measure queries on the converted archive")
+	flags.StringVar(&o.converters, "converters", "", "convert with such `numbers` of converters at once, such as 1,2,4")
+	flags.StringVar(&o.slices, "slices", "", "convert in such `numbers` of runs behind each other, such as 1,16")
+	flags.StringVar(&o.plan, "plan", "", "measure nothing: print what such `amounts` of JSON a day take, such as 1TB,10TB,100TB")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return 0
 	} else if err != nil {
 		return 2
+	}
+	if o.plan != "" && flags.NArg() == 0 {
+		if err := printPlans(stdout, o.plan); err != nil {
+			fmt.Fprintf(stderr, "error: %v\n", err)
+			return 2
+		}
+		return 0
 	}
 	if o.dir == "" || o.runs < 1 || flags.NArg() > 0 {
 		fmt.Fprintln(stderr, "error: want -dir FOLDER, at least one run, and no other arguments")
 		return 2
 	}
 	measure := bench
-	if o.queries {
+	switch {
+	case o.queries:
 		measure = benchQueries
+	case o.converters != "":
+		measure = benchConverters
+	case o.slices != "":
+		measure = benchSlices
 	}
 	if err := measure(ctx, o, stdout, stderr); err != nil {
 		fmt.Fprintf(stderr, "error: %v\n", err)
