@@ -345,7 +345,7 @@ func (a *app) summarize(s convert.Summary, dryRun bool) error {
 				quantity.Plural(s.Partitions, "partition"), a.warehouse)
 		}
 	}
-	if s.Objects+s.Unchanged+s.Skipped+s.SkippedFolders+s.Digests+s.Foreign+s.Unreadable == 0 {
+	if s.Objects+s.Others+s.Unchanged+s.Skipped+s.SkippedFolders+s.Digests+s.Foreign+s.Unreadable == 0 {
 		a.warn("there is no file in the sources given")
 	}
 	var left []string
