@@ -16,6 +16,8 @@ PGDRIVER := org.postgresql:postgresql:42.7.7
 MVNCOPY  := mvn --batch-mode --quiet org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy
 ICEBERG  := 'pyiceberg[pyarrow]==0.12.0' pyarrow==26.0.1
 VERSION  ?= devel
+# Tests that start processes, which share no memory.
+PROCESSES := TestFourConverters|TestConvertersComeAndGo|TestKill|TestTwoProcesses
 
 S3SERVER := github.com/versity/versitygw/cmd/versitygw@v1.8.0
 S3PORT   ?= 7070
@@ -66,10 +68,10 @@ quick: ## short tests without the query engine, seconds
 	CGO_ENABLED=0 go test -short ./...
 
 test: ## all tests
-	go test -tags $(TAGS) ./...
+	go test -tags $(TAGS) -timeout 30m ./...
 
-race: ## the tests of what runs concurrently, with the race detector
-	go test -race ./catalog/... ./convert/...
+race: ## the tests of what runs concurrently in one process, with the race detector
+	go test -race -timeout 40m -skip '$(PROCESSES)' ./catalog/... ./convert/...
 
 pyiceberg: $(VENV)/bin/pyiceberg ## pyiceberg reads our tables; installs it into .venv
 	TRAILQL_TEST_PYTHON=$(CURDIR)/$(VENV)/bin/python go test -run Pyiceberg -v -count 1 ./catalog ./cmd/trailql
