@@ -28,7 +28,8 @@ added rows, on top of a version of trailql's that has not expired (a day). Other
 changes, and partitions to which "trailql convert" has added rows at the same time,
 are refused, and nothing changes.
 
-URL is that of "trailql catalog copy".`,
+URL is that of "trailql catalog copy", of PostgreSQL or Glue: an Iceberg REST catalog
+does not say where another engine's commit lies.`,
 		Example: "  trailql catalog adopt --from postgres://trailql@db.example.com/lake",
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -36,7 +37,7 @@ URL is that of "trailql catalog copy".`,
 				from = a.config.text("catalog")
 			}
 			if from == "" {
-				return usagef("no catalog given: --from %s", sharedHelp)
+				return usagef("no catalog given: --from postgres://… or glue://…")
 			}
 			return adoptCatalog(cmd.Context(), a, from)
 		},

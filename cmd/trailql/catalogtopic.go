@@ -52,8 +52,8 @@ SECRETS are never in the URL, where others see them:
 WHO MAY WRITE
 
   A table that another engine has written to is refused from then on: what it wrote
-  is not in the warehouse. Dropping the table there, without its files, makes it
-  ours again.
+  is not in the warehouse. "trailql catalog adopt" takes in new rows, from PostgreSQL
+  and Glue. Dropping the table there, without its files, makes it ours again.
 
   In PostgreSQL all tables change in one transaction, and over REST where the
   server has them. In Glue they change one after the other, each on the condition

@@ -86,6 +86,11 @@ func testTogether(t *testing.T, to, schema string) {
 	if err := os.Symlink(self, program); err != nil {
 		t.Fatal(err)
 	}
+	if strings.HasPrefix(to, "rest") { // Apache's test server answers 500 to two that register a table at once
+		if code, said := say(t, "convert", "--catalog", to, "--warehouse", warehouse, t.TempDir()); code != 0 {
+			t.Fatalf("exit code %d: %s", code, said)
+		}
+	}
 	var said [4]bytes.Buffer
 	var converters [4]*exec.Cmd
 	for i := range converters {
