@@ -84,7 +84,7 @@ integration: ## the same SQL on a real Trino, shared catalogs, our tables in Spa
 	@$(MAKE) --no-print-directory $(SPARK)/jars > /dev/null 2>&1 || { rm -rf $(SPARK); echo "skipped: Spark and DuckDB, because pip or mvn cannot fetch them here"; }
 	TRAILQL_TEST_SPARK=$(CURDIR)/$(SPARK) go test -tags $(TAGS) -count 1 -timeout 30m -run 'IntegrationDDLFor(Spark|DuckDB)' ./cmd/trailql
 	@$(MAKE) --no-print-directory $(MOTO)/bin/moto_server > /dev/null 2>&1 || { rm -rf $(MOTO); echo "skipped: moto, because pip cannot fetch it here"; }
-	TRAILQL_TEST_MOTO=$(CURDIR)/$(MOTO)/bin/moto_server TRAILQL_TEST_SPARK=$(CURDIR)/$(SPARK) go run ./cmd/integration go test -tags $(TAGS) -count 1 -timeout 30m -run Integration -skip 'DDLFor(Spark|DuckDB)' ./catalog/shared/... ./engine/trino ./cmd/trailql
+	TRAILQL_TEST_MOTO=$(CURDIR)/$(MOTO)/bin/moto_server TRAILQL_TEST_SPARK=$(CURDIR)/$(SPARK) go run ./cmd/integration go test -tags $(TAGS) -p 1 -count 1 -timeout 40m -run Integration -skip 'DDLFor(Spark|DuckDB)' ./catalog/shared/... ./engine/trino ./cmd/trailql
 
 $(SPARK)/jars:
 	$(PYTHON) -m venv $(SPARK)
