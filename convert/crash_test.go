@@ -215,6 +215,18 @@ func rowCount(s state) (n int) {
 	return n
 }
 
+// storageFaults are the ways in which a storage fails, at an operation that the
+// test chooses.
+func storageFaults() map[string]storagetest.FaultOptions {
+	return map[string]storagetest.FaultOptions{
+		"write once":        {Ops: storagetest.Mutations},
+		"write from then":   {Ops: storagetest.Mutations, Stay: true},
+		"write answer lost": {Ops: storagetest.Mutations, Lost: true},
+		"read once":         {Ops: storagetest.Reads},
+		"all from then":     {Ops: storagetest.Reads | storagetest.Mutations, Stay: true, Lost: true},
+	}
+}
+
 // The k-th operation of the warehouse's storage fails, for every k, as on a full
 // disk: what is visible is whole, the next run completes to the same tables, and
 // nothing is left lying about.
@@ -229,13 +241,7 @@ func TestWarehouseFaults(t *testing.T) {
 		mustRun(t, Options{Catalog: before, Sources: []string{filepath.Join(src, fmt.Sprintf("00%d.json", i))}})
 	}
 	rowsBefore := rowCount(read(t, before, true))
-	for name, o := range map[string]storagetest.FaultOptions{
-		"write once":        {Ops: storagetest.Mutations},
-		"write from then":   {Ops: storagetest.Mutations, Stay: true},
-		"write answer lost": {Ops: storagetest.Mutations, Lost: true},
-		"read once":         {Ops: storagetest.Reads},
-		"all from then":     {Ops: storagetest.Reads | storagetest.Mutations, Stay: true, Lost: true},
-	} {
+	for name, o := range storageFaults() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			step := int64(1)

@@ -221,13 +221,7 @@ func TestTogetherFaults(t *testing.T) {
 		mustRun(t, Options{Catalog: c, Sources: []string{src}})
 		return read(t, c, false)
 	}())
-	for name, o := range map[string]storagetest.FaultOptions{
-		"write once":        {Ops: storagetest.Mutations},
-		"write from then":   {Ops: storagetest.Mutations, Stay: true},
-		"write answer lost": {Ops: storagetest.Mutations, Lost: true},
-		"read once":         {Ops: storagetest.Reads},
-		"all from then":     {Ops: storagetest.Reads | storagetest.Mutations, Stay: true, Lost: true},
-	} {
+	for name, o := range storageFaults() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			step := int64(1)

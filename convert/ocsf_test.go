@@ -15,21 +15,11 @@ import (
 // ocsfPlaces counts the rows of security_lake by partition.
 func ocsfPlaces(t *testing.T, c *catalog.Catalog) map[string]int64 {
 	t.Helper()
-	s, err := c.Snapshot(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	table, err := s.Table(OCSFTable)
-	if err != nil {
-		t.Fatal(err)
-	}
-	files, _, err := table.Plan(t.Context(), catalog.Predicate{})
-	if err != nil {
-		t.Fatal(err)
-	}
 	places := map[string]int64{}
-	for _, f := range files {
-		places[strings.Join(f.Partition, "/")] += f.Records
+	for _, files := range dataFiles(t, c, OCSFTable) {
+		for _, f := range files {
+			places[strings.Join(f.Partition, "/")] += f.Records
+		}
 	}
 	return places
 }

@@ -5,41 +5,21 @@ import (
 	"context"
 	"flag"
 	"math"
-	"os"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"github.com/trailql/trailql/docs/docstest"
 )
 
 var update = flag.Bool("update", false, "rewrite the generated part of docs/scale.md")
 
 // TestPlansAreDocumented keeps docs/scale.md what -plan prints.
 func TestPlansAreDocumented(t *testing.T) {
-	const file = "../../docs/scale.md"
-	const begin, end = "<!-- plans: begin -->\n", "<!-- plans: end -->\n"
-	content, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, ok := strings.Cut(string(content), begin)
-	got, after, ok2 := strings.Cut(rest, end)
-	if !ok || !ok2 {
-		t.Fatalf("%s has no generated part", file)
-	}
 	var want, stderr bytes.Buffer
 	if code := run(t.Context(), []string{"-plan", "1TB,10TB,100TB"}, &want, &stderr); code != 0 {
 		t.Fatalf("exit code %d: %s", code, &stderr)
 	}
-	if *update {
-		if err := os.WriteFile(file, []byte(before+begin+want.String()+end+after), 0o666); err != nil { //nolint:gosec // a page of documentation
-			t.Fatal(err)
-		}
-		return
-	}
-	if d := cmp.Diff(want.String(), got); d != "" {
-		t.Errorf("%s: run make golden: %s", file, d)
-	}
+	docstest.Check(t, "../../docs/scale.md", "plans", want.String(), *update)
 }
 
 // TestPlanArithmetic works one plan out by hand.

@@ -3,12 +3,10 @@ package main
 import (
 	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
+	"github.com/trailql/trailql/docs/docstest"
 	"github.com/trailql/trailql/engine/dialect"
 	"github.com/trailql/trailql/engine/output"
 	"github.com/trailql/trailql/repl"
@@ -18,27 +16,7 @@ var update = flag.Bool("update", false, "rewrite the generated parts of docs/sql
 
 // TestFunctionDifferences keeps docs/sql.md what the function table says.
 func TestFunctionDifferences(t *testing.T) {
-	const file = "../../docs/sql.md"
-	const begin, end = "<!-- functions: begin -->\n", "<!-- functions: end -->\n"
-	content, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, ok := strings.Cut(string(content), begin)
-	got, after, ok2 := strings.Cut(rest, end)
-	if !ok || !ok2 {
-		t.Fatalf("%s has no generated part", file)
-	}
-	want := differences()
-	if *update {
-		if err := os.WriteFile(file, []byte(before+begin+want+end+after), 0o666); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("%s: run make golden: %s", file, diff)
-	}
+	docstest.Check(t, "../../docs/sql.md", "functions", differences(), *update)
 }
 
 func differences() string {

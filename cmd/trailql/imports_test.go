@@ -32,6 +32,7 @@ var allowedImports = map[string][]string{
 	"convert/digest/digesttest": {"catalog/storage", "catalog/storage/storagetest"},
 	"convert/follow":            {"catalog/storage", "convert", "convert/queue"},
 	"convert/queue":             {},
+	"convert/queue/queuetest":   {"catalog/storage/servertest"},
 	"engine":                    {},
 	"engine/dialect":            {"engine"},
 	"engine/duck":               {"engine", "engine/dialect", "engine/quantity", "catalog", "catalog/storage/filecache"},
@@ -53,10 +54,11 @@ var allowedImports = map[string][]string{
 	"report/render":             {"engine/output", "engine/quantity", "report", "report/pack"},
 	"report/schedule":           {"report", "report/delivery", "report/pack"},
 	"cmd/integration":           {},
+	"docs/docstest":             {},
 	"cmd/trailgen":              {},
 	"cmd/bench":                 {},
 	"catalog/storage/...":       {"catalog/storage"},
-	"catalog/storage/s3/s3test": {"catalog/storage/s3"},
+	"catalog/storage/s3/s3test": {"catalog/storage/s3", "catalog/storage/servertest"},
 	"convert/...":               {"convert/cloudtrail"},
 }
 

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"github.com/trailql/trailql/docs/docstest"
 )
 
 var update = flag.Bool("update", false, "rewrite the generated part of docs/sql.md, and testdata/differences.txt where there is a server")
@@ -51,17 +51,6 @@ func writeDifferences(t *testing.T, found []difference) {
 
 // TestDifferencesAreDocumented keeps docs/sql.md what the file of differences says.
 func TestDifferencesAreDocumented(t *testing.T) {
-	const file = "../../docs/sql.md"
-	const begin, end = "<!-- trino: begin -->\n", "<!-- trino: end -->\n"
-	content, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, ok := strings.Cut(string(content), begin)
-	got, after, ok2 := strings.Cut(rest, end)
-	if !ok || !ok2 {
-		t.Fatalf("%s has no generated part", file)
-	}
 	want := "| Statement | Why they differ |\n|---|---|\n"
 	for _, d := range readDifferences(t) {
 		if d.why == "?" {
@@ -69,13 +58,5 @@ func TestDifferencesAreDocumented(t *testing.T) {
 		}
 		want += fmt.Sprintf("| `%s` | %s |\n", strings.ReplaceAll(d.sql, "|", `\|`), strings.ReplaceAll(d.why, "|", `\|`))
 	}
-	if *update {
-		if err := os.WriteFile(file, []byte(before+begin+want+end+after), 0o666); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("%s: run make golden: %s", file, diff)
-	}
+	docstest.Check(t, "../../docs/sql.md", "trino", want, *update)
 }

@@ -22,7 +22,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
-	"github.com/gofrs/flock"
+
+	"github.com/trailql/trailql/catalog/storage/servertest"
 )
 
 const (
@@ -120,38 +121,18 @@ func find() (string, error) {
 	if _, err := exec.LookPath("java"); err != nil {
 		return "", err
 	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", err
-	}
-	dir := filepath.Join(cache, "trailql-test", "elasticmq-"+version)
-	libraries := filepath.Join(dir, "lib")
-	if _, err := os.Stat(libraries); err == nil {
-		return libraries, nil
-	}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return "", err
-	}
-	lock := flock.New(filepath.Join(dir, "lock")) // other test processes want it, too
-	if err := lock.Lock(); err != nil {
-		return "", err
-	}
-	defer lock.Close()
-	if _, err := os.Stat(libraries); err == nil {
-		return libraries, nil
-	}
-	if err := os.WriteFile(filepath.Join(dir, "pom.xml"), []byte(project), 0o666); err != nil {
-		return "", err
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "mvn", "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=fetching")
-	cmd.Dir = dir
-	if out, err := cmd.CombinedOutput(); err != nil {
-		first, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
-		return "", errors.Join(err, errors.New(first))
-	}
-	return libraries, os.Rename(filepath.Join(dir, "fetching"), libraries)
+	return servertest.Find("elasticmq-"+version, "lib", func(ctx context.Context, folder string) (string, error) {
+		if err := os.WriteFile(filepath.Join(folder, "pom.xml"), []byte(project), 0o666); err != nil {
+			return "", err
+		}
+		cmd := exec.CommandContext(ctx, "mvn", "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=fetching")
+		cmd.Dir = folder
+		if out, err := cmd.CombinedOutput(); err != nil {
+			first, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+			return "", errors.Join(err, errors.New(first))
+		}
+		return "fetching", nil
+	})
 }
 
 // Config has credentials that the server takes.

@@ -17,9 +17,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gofrs/flock"
-
 	"github.com/trailql/trailql/catalog/storage/s3"
+	"github.com/trailql/trailql/catalog/storage/servertest"
 )
 
 // The server's package and version; its one user.
@@ -147,34 +146,13 @@ func (s *Server) Open(t testing.TB, uri string) *s3.Bucket {
 
 // find returns the server's program and builds it if this user has not yet.
 func find() (string, error) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", err
-	}
-	dir := filepath.Join(cache, "trailql-test", "versitygw-"+version)
-	binary := filepath.Join(dir, "versitygw")
-	if _, err := os.Stat(binary); err == nil {
-		return binary, nil
-	}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return "", err
-	}
-	lock := flock.New(filepath.Join(dir, "lock")) // other test processes want it, too
-	if err := lock.Lock(); err != nil {
-		return "", err
-	}
-	defer lock.Close()
-	if _, err := os.Stat(binary); err == nil {
-		return binary, nil
-	}
-	building := filepath.Join(dir, "building")
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "go", "install", program+"@"+version)
-	cmd.Env = append(os.Environ(), "GOBIN="+building, "GOFLAGS=", "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-		return "", errors.Join(err, errors.New(lines[len(lines)-1]))
-	}
-	return binary, os.Rename(filepath.Join(building, "versitygw"), binary)
+	return servertest.Find("versitygw-"+version, "versitygw", func(ctx context.Context, folder string) (string, error) {
+		cmd := exec.CommandContext(ctx, "go", "install", program+"@"+version)
+		cmd.Env = append(os.Environ(), "GOBIN="+filepath.Join(folder, "building"), "GOFLAGS=", "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+			return "", errors.Join(err, errors.New(lines[len(lines)-1]))
+		}
+		return "building/versitygw", nil
+	})
 }
