@@ -315,15 +315,11 @@ func (c *check) countRows(ctx context.Context) error {
 }
 
 func (c *check) countFile(ctx context.Context, table string, f catalog.DataFile) error {
-	in, err := c.o.Catalog.Storage().Open(ctx, f.Path)
+	pf, err := openDataFile(ctx, c.o.Catalog, f, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
 		return err
 	}
-	defer in.Close()
-	pf, err := parquet.OpenFile(in, in.Size(), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
-	if err != nil {
-		return err
-	}
+	defer pf.Close()
 	leaf, ok := pf.Schema().Lookup("sourceobject")
 	if !ok {
 		return errors.New("it has no column sourceobject")

@@ -252,6 +252,11 @@ func (r *run) run(ctx context.Context) error {
 	if r.stopped() {
 		return nil // all is converted; the next run joins the files
 	}
+	return r.finish(ctx)
+}
+
+// finish is what comes when all is converted: verdicts, and the joining of files.
+func (r *run) finish(ctx context.Context) error {
 	if r.o.Verify {
 		if err := r.settle(ctx); err != nil {
 			return err

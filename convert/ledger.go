@@ -93,15 +93,11 @@ func compareHashes(a, b [2]uint64) int { return slices.Compare(a[:], b[:]) }
 
 // load reads three columns of one ledger file.
 func (l *Ledger) load(ctx context.Context, c *catalog.Catalog, f catalog.DataFile) (hashes [][2]uint64, err error) {
-	in, err := c.Storage().Open(ctx, f.Path)
+	pf, err := openDataFile(ctx, c, f, parquet.SkipPageIndex(true))
 	if err != nil {
 		return nil, err
 	}
-	defer in.Close()
-	pf, err := parquet.OpenFile(in, in.Size(), parquet.SkipPageIndex(true))
-	if err != nil {
-		return nil, err
-	}
+	defer pf.Close()
 	for _, g := range pf.RowGroups() {
 		var columns [3][]string
 		for i, name := range []string{"object", "etag", "kind"} {
@@ -169,15 +165,11 @@ func Missing(ctx context.Context, c *catalog.Catalog, t *catalog.Table) (n int64
 }
 
 func countMissing(ctx context.Context, c *catalog.Catalog, f catalog.DataFile, n *int64) error {
-	in, err := c.Storage().Open(ctx, f.Path)
+	pf, err := openDataFile(ctx, c, f, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
 		return err
 	}
-	defer in.Close()
-	pf, err := parquet.OpenFile(in, in.Size(), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
-	if err != nil {
-		return err
-	}
+	defer pf.Close()
 	leaf, ok := pf.Schema().Lookup("kind")
 	if !ok {
 		return nil

@@ -380,15 +380,11 @@ func partitionOf(p securitylake.Place) []string { return []string{p.Region, p.Ac
 
 // loadHashes reads one column of a data file.
 func (b *batch) loadHashes(ctx context.Context, f catalog.DataFile, known map[[16]byte]bool) error {
-	in, err := b.r.o.Catalog.Storage().Open(ctx, f.Path)
+	pf, err := openDataFile(ctx, b.r.o.Catalog, f, parquet.SkipPageIndex(true))
 	if err != nil {
 		return err
 	}
-	defer in.Close()
-	pf, err := parquet.OpenFile(in, in.Size(), parquet.SkipPageIndex(true))
-	if err != nil {
-		return err
-	}
+	defer pf.Close()
 	leaf, ok := pf.Schema().Lookup(securitylake.HashColumn)
 	if !ok {
 		return fmt.Errorf("no column %s", securitylake.HashColumn)

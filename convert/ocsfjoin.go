@@ -56,16 +56,12 @@ func joinOCSF(ctx context.Context, j *joiner, snapshot *catalog.Snapshot) error 
 
 // withFile calls do with a data file.
 func (j *joiner) withFile(ctx context.Context, f catalog.DataFile, do func(*parquet.File) error) error {
-	in, err := j.r.o.Catalog.Storage().Open(ctx, f.Path)
+	pf, err := openDataFile(ctx, j.r.o.Catalog, f, parquet.SkipPageIndex(true))
 	if err != nil {
 		return err
 	}
-	defer in.Close()
-	pf, err := parquet.OpenFile(in, in.Size(), parquet.SkipPageIndex(true))
-	if err != nil {
-		return err
-	}
-	return do(pf)
+	defer pf.Close()
+	return do(pf.File)
 }
 
 func (j *joiner) signature(ctx context.Context, f catalog.DataFile) (signature string, err error) {

@@ -168,16 +168,12 @@ func readRecords[T any](ctx context.Context, c *catalog.Catalog, t *catalog.Tabl
 }
 
 func readFile[T any](ctx context.Context, c *catalog.Catalog, f catalog.DataFile, yield func(*T)) error {
-	in, err := c.Storage().Open(ctx, f.Path)
+	pf, err := openDataFile(ctx, c, f)
 	if err != nil {
 		return err
 	}
-	defer in.Close()
-	pf, err := parquet.OpenFile(in, in.Size())
-	if err != nil {
-		return err
-	}
-	r := parquet.NewGenericReader[T](pf)
+	defer pf.Close()
+	r := parquet.NewGenericReader[T](pf.File)
 	defer r.Close()
 	rows := make([]T, 256)
 	for {

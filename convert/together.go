@@ -364,14 +364,5 @@ func (r *run) finishTogether(ctx context.Context) (err error) {
 	defer func() {
 		_ = r.share.converter.GiveBack(context.WithoutCancel(ctx), compactionShare) // as above
 	}()
-	if r.o.Verify {
-		if err := r.settle(ctx); err != nil {
-			return err
-		}
-	}
-	r.setPhase("compact")
-	if err := r.compact(ctx); err != nil {
-		return fmt.Errorf("compact: %w", err)
-	}
-	return nil
+	return r.finish(ctx)
 }

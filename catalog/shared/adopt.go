@@ -61,16 +61,10 @@ func adopt(ctx context.Context, c *catalog.Catalog, registered map[string]string
 
 // registered are the locations of the tables' metadata.
 func (p *Publisher) registered(ctx context.Context) (map[string]string, error) {
-	if p.opened == nil {
-		opened, err := p.open(ctx)
-		if err != nil {
-			return nil, err
-		}
-		p.opened = opened
+	if err := p.connect(ctx); err != nil {
+		return nil, err
 	}
-	r, ok := p.opened.(interface {
-		locations(ctx context.Context) (map[string]string, error)
-	})
+	r, ok := p.opened.(located)
 	if !ok {
 		return nil, errors.New("this catalog does not say where the metadata of a table lies")
 	}

@@ -93,12 +93,8 @@ func (p *Publisher) Publish(ctx context.Context, c *catalog.Catalog) ([]Change, 
 }
 
 func (p *Publisher) publish(ctx context.Context, c *catalog.Catalog) ([]Change, error) {
-	if p.opened == nil {
-		opened, err := p.open(ctx)
-		if err != nil {
-			return nil, err
-		}
-		p.opened = opened
+	if err := p.connect(ctx); err != nil {
+		return nil, err
 	}
 	var all []Change
 	for range tries {
@@ -109,6 +105,18 @@ func (p *Publisher) publish(ctx context.Context, c *catalog.Catalog) ([]Change, 
 		}
 	}
 	return nil, errChanged
+}
+
+// connect makes sure that there is a connection.
+func (p *Publisher) connect(ctx context.Context) error {
+	if p.opened != nil {
+		return nil
+	}
+	opened, err := p.open(ctx)
+	if err == nil {
+		p.opened = opened
+	}
+	return err
 }
 
 func (p *Publisher) drop() {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/trailql/trailql/catalog"
+	"github.com/trailql/trailql/catalog/shared"
 	"github.com/trailql/trailql/convert"
 )
 
@@ -33,30 +34,16 @@ does not say where another engine's commit lies.`,
 		Example: "  trailql catalog adopt --from postgres://trailql@db.example.com/lake",
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if from == "" {
-				from = a.config.text("catalog")
-			}
-			if from == "" {
-				return usagef("no catalog given: --from postgres://… or glue://…")
-			}
-			return adoptCatalog(cmd.Context(), a, from)
+			return withShared(cmd.Context(), a, "from", from, "postgres://… or glue://…", func(p *shared.Publisher, c *catalog.Catalog) error {
+				return adoptCatalog(cmd.Context(), a, p, c)
+			})
 		},
 	}
 	cmd.Flags().StringVar(&from, "from", "", "`URL` of the catalog (default: catalog in the configuration, or $"+catalogVariable+")")
 	return cmd
 }
 
-func adoptCatalog(ctx context.Context, a *app, from string) (err error) {
-	p, err := openShared(a, "from", from)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, p.Close()) }()
-	c, err := a.openWarehouse(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, c.Close()) }()
+func adoptCatalog(ctx context.Context, a *app, p *shared.Publisher, c *catalog.Catalog) (err error) {
 	unlock, err := c.Lock(ctx, func(holder string) { a.note("waiting for %s, which is writing to the warehouse", holder) })
 	if err != nil {
 		return err

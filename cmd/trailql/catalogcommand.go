@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,13 +49,9 @@ adopt" has taken that in.`,
   trailql catalog copy --to 'glue://?region=eu-west-1&namespace=audit' --warehouse s3://lake/trail`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if to == "" {
-				to = a.config.text("catalog")
-			}
-			if to == "" {
-				return usagef("no catalog given: --to %s", sharedHelp)
-			}
-			return copyCatalog(cmd.Context(), a, to)
+			return withShared(cmd.Context(), a, "to", to, sharedHelp, func(p *shared.Publisher, c *catalog.Catalog) error {
+				return copyCatalog(cmd.Context(), a, p, c)
+			})
 		},
 	}
 	copying.Flags().StringVar(&to, "to", "", "`URL` of the catalog (default: catalog in the configuration, or $"+catalogVariable+")")
@@ -64,8 +61,14 @@ adopt" has taken that in.`,
 
 const catalogVariable = "TRAILQL_CATALOG"
 
-func copyCatalog(ctx context.Context, a *app, to string) (err error) {
-	p, err := openShared(a, "to", to)
+// withShared calls do with the warehouse and the shared catalog at an address, which
+// a flag has given, or else the configuration. want is for who has given none.
+func withShared(ctx context.Context, a *app, flag, address, want string, do func(*shared.Publisher, *catalog.Catalog) error) (err error) {
+	address = cmp.Or(address, a.config.text("catalog"))
+	if address == "" {
+		return usagef("no catalog given: --%s %s", flag, want)
+	}
+	p, err := openShared(a, flag, address)
 	if err != nil {
 		return err
 	}
@@ -75,6 +78,10 @@ func copyCatalog(ctx context.Context, a *app, to string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
+	return do(p, c)
+}
+
+func copyCatalog(ctx context.Context, a *app, p *shared.Publisher, c *catalog.Catalog) error {
 	changes, err := p.Publish(ctx, c)
 	if err != nil {
 		return err
