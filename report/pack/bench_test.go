@@ -6,6 +6,7 @@ import (
 	"context"
 	"math"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -28,7 +29,8 @@ const readColumns = `eventtime, recipientaccountid, useridentity.accountid, awsr
 	eventtimestamp, eventtype, eventcategory`
 
 // BenchmarkRules runs every rule by itself and all packs together on the warehouse
-// of TRAILQL_BENCH_WAREHOUSE, such as one of cmd/trailgen's archives. The
+// of TRAILQL_BENCH_WAREHOUSE, such as one of cmd/trailgen's archives, with
+// TRAILQL_BENCH_MEMORY bytes for DuckDB if it is set. The
 // CPU seconds are the least of the iterations. Packs is measured against the slowest
 // rule of any pack, run by itself, and against Scan, which counts the values of all columns that packs read:
 //
@@ -43,7 +45,8 @@ func BenchmarkRules(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer c.Close()
-	e, err := duck.Open(b.Context(), duck.Options{Catalog: c, TempDir: b.TempDir()})
+	memory, _ := strconv.ParseInt(os.Getenv("TRAILQL_BENCH_MEMORY"), 10, 64)
+	e, err := duck.Open(b.Context(), duck.Options{Catalog: c, TempDir: b.TempDir(), Memory: memory})
 	if err != nil {
 		b.Fatal(err)
 	}

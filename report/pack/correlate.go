@@ -2,14 +2,11 @@ package pack
 
 import (
 	"cmp"
-	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/apache/arrow-go/v18/arrow"
 )
 
 // maxEventIDs is how many events a correlation names; all of them count.
@@ -31,7 +28,6 @@ type Correlation struct {
 	// far as the archive goes back; zero for a burst.
 	Since time.Time
 
-	lookback Duration  // of a first use
 	compared bool      // a first use of what is known by others
 	strange  bool      // and nothing earlier is known
 	at       time.Time // when a burst reached its threshold
@@ -251,78 +247,6 @@ type step struct {
 	id          string // of one of its events, of a first use that of the first
 }
 
-// begin is when the archive begins, or the longest lookback if that is later; ok is
-// false if there is nothing before the period.
-func (c *count) begin(ctx context.Context, query QueryFunc) (begin time.Time, ok bool, err error) {
-	result, err := query(ctx, c.history.SQL, c.history.Params...)
-	if err != nil {
-		return begin, false, fmt.Errorf("look for earlier events: %w", err)
-	}
-	defer result.Close()
-	for batch, err := range result.Batches() {
-		if err != nil {
-			return begin, false, fmt.Errorf("look for earlier events: %w", err)
-		}
-		if batch.NumRows() > 0 {
-			begin, ok = timeAt(batch.Column(0), 0)
-		}
-	}
-	return begin, ok && begin.Before(c.period), nil
-}
-
-// run reads the rows of a count, which come by tally, key, step and value.
-func (c *count) run(ctx context.Context, query QueryFunc) ([]Correlation, error) {
-	result, err := query(ctx, c.SQL, c.Params...)
-	if err != nil {
-		return nil, fmt.Errorf("count events: %w", err)
-	}
-	defer result.Close()
-	var found []Correlation
-	var key []string
-	var steps []step
-	var t *tally
-	finish := func() {
-		if len(steps) > 0 {
-			found = append(found, c.inPeriod(t.judge(key[:len(t.by())], steps))...)
-		}
-		steps = steps[:0]
-	}
-	for batch, err := range result.Batches() {
-		if err != nil {
-			return nil, fmt.Errorf("count events: %w", err)
-		}
-		column := func(i int) arrow.Array { return batch.Column(1 + c.keys + i) }
-		for row := range int(batch.NumRows()) {
-			number, _ := integerAt(batch.Column(0), row)
-			same := t == &c.tallies[number]
-			for i := 0; i < c.keys && same; i++ {
-				same = textOf(batch.Column(1+i), row) == key[i]
-			}
-			if !same {
-				finish()
-				t, key = &c.tallies[number], make([]string, c.keys)
-				for i := range key {
-					key[i] = textAt(batch.Column(1+i), row)
-				}
-			}
-			s := step{value: textAt(column(1), row), id: textAt(column(6), row)}
-			s.number, _ = integerAt(column(0), row)
-			s.n, _ = integerAt(column(2), row)
-			s.total, _ = integerAt(column(3), row)
-			s.first, _ = timeAt(column(4), row)
-			s.last, _ = timeAt(column(5), row)
-			steps = append(steps, s)
-		}
-	}
-	finish()
-	return found, nil
-}
-
-// inPeriod leaves bursts out that reached their threshold before the period.
-func (c *count) inPeriod(found []Correlation) []Correlation {
-	return slices.DeleteFunc(found, func(one Correlation) bool { return !one.at.IsZero() && one.at.Before(c.period) })
-}
-
 // judge finds the bursts of one key.
 func (t *tally) judge(key []string, steps []step) []Correlation {
 	var by []string
@@ -335,7 +259,7 @@ func (t *tally) judge(key []string, steps []step) []Correlation {
 	if t.burst == nil {
 		c := start(steps[0])
 		c.Events, c.Reached, c.EventIDs = steps[0].n, 1, []string{steps[0].id}
-		c.lookback, c.compared, c.strange = t.first.Lookback, len(t.first.Known) > 0, steps[0].total > 0
+		c.compared, c.strange = len(t.first.Known) > 0, steps[0].total > 0
 		return []Correlation{c}
 	}
 	within := time.Duration(t.burst.Within)

@@ -16,10 +16,11 @@
 //     and a missing field never hides an event.
 //  4. [Library.Plan] makes one statement of all rules that the chosen packs need:
 //     one pass over the table (scan.go), a row for each event that any rule takes
-//     (rows.go). Bursts over events that are not themselves evidence are counted by
-//     a second one over few columns, first uses by a third one (tally.go).
+//     (rows.go). Bursts over events that are not themselves evidence, and uses of what
+//     may be new, are counted by a second one over few columns (tally.go). What was in
+//     use before the period is asked of that time only, by a third one.
 //  5. [Plan.Run] streams the events, in order of time, and then the correlations:
-//     bursts, sequences and first uses.
+//     bursts, sequences and first uses (correlate.go, tallying.go).
 //
 // The SQL is Athena's, so the same plan runs wherever that is understood.
 package pack

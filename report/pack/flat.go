@@ -37,10 +37,20 @@ func (f *flatColumns) column(sql string) string {
 func (f *flatColumns) never(sql string) string {
 	name := "text_" + strings.ReplaceAll(strings.ToLower(sql), ".", "_")
 	if _, ok := f.text[name]; !ok {
-		f.text[name] = "coalesce(" + sql + ", '')"
+		f.text[name] = neverNull(sql)
 		f.names = append(f.names, name)
 	}
 	return name
+}
+
+// neverNull is empty where a column is NULL. Of a text that repeats, engines keep a
+// dictionary: they call functions for what stands there, and not for each row, and so
+// they do with what a call has made. coalesce is no call. Members of structs and JSON have none.
+func neverNull(column string) string {
+	if strings.Contains(column, ".") || isJSON(column) {
+		return "coalesce(" + column + ", '')"
+	}
+	return "concat_ws('', " + column + ")"
 }
 
 // write writes the columns that were used, after something.

@@ -1,6 +1,7 @@
 package pack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,7 +50,9 @@ type Plan struct {
 	rules   []*placed
 	words   int
 	watches []watch
-	counts  []count
+	tallies []tally
+	counts  Statement // a row for each key, step and value of a tally; empty without tallies
+	past    *past     // nil if nothing is asked of the time before the period
 }
 
 // Statement is SQL with the values for its ?.
@@ -83,7 +86,13 @@ func (l *Library) Plan(o PlanOptions) (*Plan, error) {
 	if err := b.rows(); err != nil {
 		return nil, err
 	}
+	// First uses come before bursts, those that look back least first.
+	slices.SortStableFunc(b.tallies, func(x, y tally) int { return cmp.Compare(x.lookback(), y.lookback()) })
+	b.plan.tallies = b.tallies
 	if err := b.counts(); err != nil {
+		return nil, err
+	}
+	if err := b.past(); err != nil {
 		return nil, err
 	}
 	return b.plan, nil

@@ -26,7 +26,7 @@ type Event struct {
 type Taken struct {
 	Rule     *Rule
 	Severity Severity          // of this event: the rule's, or what raised it
-	Columns  map[string]string // the rule's own columns; those without a value are left out
+	Columns  map[string]string // the rule's own columns; those without a value are left out, and there may be none at all
 }
 
 // Value is that of an evidence column; "" when there is none of that name.
@@ -65,56 +65,11 @@ func (p *Plan) Run(ctx context.Context, query QueryFunc, take func(*Event) error
 			return nil, err
 		}
 	}
-	found := c.correlations()
-	for i := range p.counts {
-		c := &p.counts[i]
-		var begin time.Time
-		history := true
-		if c.history.SQL != "" {
-			var err error
-			if begin, history, err = c.begin(ctx, query); err != nil {
-				return nil, err
-			}
-		}
-		if !history {
-			compares := false
-			for _, t := range c.tallies {
-				p.NotAssessed[t.rule.ID.Value] = "the archive has no events before the period, so that every use would be the first"
-				if len(t.first.Known) > 0 {
-					compares = true
-					p.NotAssessed[t.rule.ID.Value] = "the archive has no events before the period that would say what is usual"
-				}
-			}
-			if !compares {
-				continue
-			}
-		}
-		more, err := c.run(ctx, query)
-		if err != nil {
-			return nil, err
-		}
-		if !history {
-			more = slices.DeleteFunc(more, func(one Correlation) bool { return !one.compared })
-			for k := range more {
-				more[k].Severity = min(more[k].Severity, Low)
-				if more[k].strange {
-					more[k].Severity = Info
-				}
-				more[k].lookback = 0
-			}
-		} else {
-			more = slices.DeleteFunc(more, func(one Correlation) bool { return one.strange })
-		}
-		for k := range more {
-			if f := more[k].lookback; f > 0 {
-				more[k].Since = c.period.Add(-time.Duration(f))
-				if begin.After(more[k].Since) {
-					more[k].Since = begin
-				}
-			}
-		}
-		found = append(found, more...)
+	counted, err := p.count(ctx, query)
+	if err != nil {
+		return nil, err
 	}
+	found := append(c.correlations(), counted...)
 	found = mergeBursts(found)
 	slices.SortStableFunc(found, func(a, b Correlation) int {
 		return cmp.Or(a.First.Compare(b.First), strings.Compare(a.Rule.ID.Value, b.Rule.ID.Value), slices.Compare(a.Values, b.Values))
@@ -202,7 +157,7 @@ func (r *eventReader) event(batch arrow.RecordBatch, row int) (*Event, error) {
 
 // taken is what one rule took of the row.
 func (r *eventReader) taken(p *placed, took int64) Taken {
-	t := Taken{Rule: p.Rule, Severity: p.Severity, Columns: map[string]string{}}
+	t := Taken{Rule: p.Rule, Severity: p.Severity}
 	bit := p.bit
 	for _, raise := range p.Raise {
 		if raise.Where.Value == "" {
@@ -215,6 +170,9 @@ func (r *eventReader) taken(p *placed, took int64) Taken {
 	for _, c := range p.Columns {
 		// Blanks are what is left when texts that are missing are joined.
 		if v := r.values[c.Value]; strings.TrimSpace(v) != "" {
+			if t.Columns == nil {
+				t.Columns = make(map[string]string, len(p.Columns))
+			}
 			t.Columns[c.Value] = v
 		}
 	}

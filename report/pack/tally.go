@@ -2,6 +2,7 @@ package pack
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,20 +26,31 @@ func (t *tally) by() []Text {
 	return slices.Concat(t.first.By, t.first.Known)
 }
 
+// lookback is that of a first use, and longer than any for a burst.
+func (t *tally) lookback() Duration {
+	if t.first == nil {
+		return math.MaxInt64
+	}
+	return t.first.Lookback
+}
+
 // mayLack reports whether events without a value of the column count: those without an
 // account are of one.
 func mayLack(column Text) bool { return column.Value == "account_id" }
 
-// count is a statement for some tallies.
-type count struct {
-	Statement
-	tallies []tally
-	keys    int // columns of its rows that have keys
+// reads is the time whose events it counts: a burst may begin before the period.
+func (t *tally) reads(period extent) extent {
+	if t.burst != nil {
+		period.from = period.from.Add(-2 * time.Duration(t.burst.Within))
+	}
+	return period
+}
 
-	period time.Time // when it begins
-	// history is a statement for the time of the first event since the longest lookback
-	// of first uses began.
-	history Statement
+// past asks what there was before the period, for first uses.
+type past struct {
+	// begins are statements for the time of the first event since a lookback began.
+	begins map[Duration]Statement
+	uses   Statement // the keys that were in use, by tally: first uses come first in a plan
 }
 
 // watch is a burst over events that the rows have.
@@ -114,101 +126,62 @@ func burstTally(r, of *Rule, burst *Burst, to Severity, least int64) tally {
 // reach is how many steps a window can touch besides the one that it ends in.
 func (t *tally) reach() int64 { return int64(time.Duration(t.burst.Within) / t.step) }
 
-// counts writes the statements that count: one for bursts, which may begin before the period,
-// and one for first uses of each lookback, which ask of the time before.
+// counts writes the statement that counts: one scan for all tallies, which keeps the
+// columns that they need of the events that their rules take, and a query of that for each.
 func (b *planner) counts() error {
-	var bursts []tally
-	before := b.options.From
-	firsts := map[Duration][]tally{}
-	for _, t := range b.tallies {
-		if t.burst != nil {
-			bursts = append(bursts, t)
-			before = earlier(before, b.options.From.Add(-2*time.Duration(t.burst.Within)))
-			continue
-		}
-		firsts[t.first.Lookback] = append(firsts[t.first.Lookback], t)
+	if len(b.tallies) == 0 {
+		return nil
 	}
-	type group struct {
-		tallies []tally
-		from    time.Time
-	}
-	var groups []group
-	for _, lookback := range slices.Sorted(maps.Keys(firsts)) {
-		groups = append(groups, group{firsts[lookback], b.options.From.Add(-time.Duration(lookback))})
-	}
-	if len(bursts) > 0 {
-		groups = append(groups, group{bursts, before})
-	}
-	for _, one := range groups {
-		read := extent{one.from, b.options.To}
-		c, err := b.count(one.tallies, read)
-		if err != nil {
-			return err
-		}
-		if one.tallies[0].first != nil {
-			w := &sqlWriter{}
-			w.add("SELECT min(eventtimestamp) AS first_event FROM cloudtrail_logs WHERE ")
-			b.window(w, read)
-			c.history = w.statement()
-		}
-		b.plan.counts = append(b.plan.counts, c)
-	}
-	return nil
-}
-
-// count writes one statement: a scan that keeps the columns that are counted of the
-// events that a rule takes, and for each tally a query of it.
-func (b *planner) count(tallies []tally, read extent) (count, error) {
-	c := count{tallies: tallies, period: b.options.From}
-	var rules []*Rule
-	for _, t := range tallies {
-		c.keys = max(c.keys, len(t.by()))
-		if !slices.Contains(rules, t.of) {
-			rules = append(rules, t.of)
-		}
-	}
-	s := b.scan(rules)
-	kept := &keptColumns{scan: s, masks: map[string][]int64{}}
-	for i := range tallies {
-		t := &tallies[i]
-		for _, column := range t.by() {
-			kept.keep(column, t.of)
-		}
-		if t.burst != nil {
-			kept.keep(t.burst.Distinct, t.of)
-			kept.keep(t.burst.Sum, t.of)
-		}
+	read := b.plan.period
+	for i := range b.tallies {
+		read.from = earlier(read.from, b.tallies[i].reads(b.plan.period).from)
 	}
 	w := &sqlWriter{}
-	instant, id := b.flat.column("eventtimestamp"), b.flat.column("eventid")
-	w.add("WITH kept AS (SELECT ", instant, " AS instant, ", id, " AS id")
-	for i := range s.words {
-		w.add(", took", strconv.Itoa(i))
+	k, err := b.keep(w, b.tallies, read)
+	if err != nil {
+		return err
 	}
-	if err := kept.write(w); err != nil {
-		return c, err
-	}
-	w.add("\nFROM ")
-	if err := s.write(w, read); err != nil {
-		return c, err
-	}
-	w.add(" taken WHERE ")
-	s.taken(w)
-	w.add(")\n")
-	for i := range tallies {
-		t := &tallies[i]
+	for i := range b.tallies {
 		if i > 0 {
 			w.add("\nUNION ALL ")
 		}
-		if t.burst != nil {
-			kept.burst(w, i, t, c.keys)
-		} else {
-			kept.first(w, i, t, c.keys)
-		}
+		k.write(w, i)
 	}
-	w.add("\nORDER BY tally", keyList(c.keys, ", k"), ", step, value")
-	c.Statement = w.statement()
-	return c, nil
+	w.add("\nORDER BY tally", keyList(k.keys, ", k"), ", step, value")
+	b.plan.counts = w.statement()
+	return nil
+}
+
+// past writes what is asked of the time before the period.
+func (b *planner) past() error {
+	firsts := slices.DeleteFunc(slices.Clone(b.tallies), func(t tally) bool { return t.first == nil })
+	if len(firsts) == 0 {
+		return nil
+	}
+	begins := map[Duration]Statement{}
+	since := func(t tally) extent {
+		return extent{b.options.From.Add(-time.Duration(t.first.Lookback)), b.options.From}
+	}
+	for _, t := range firsts {
+		w := &sqlWriter{}
+		w.add("SELECT min(eventtimestamp) AS first_event FROM cloudtrail_logs WHERE ")
+		b.window(w, since(t))
+		begins[t.first.Lookback] = w.statement()
+	}
+	w := &sqlWriter{}
+	k, err := b.keep(w, firsts, since(firsts[len(firsts)-1]))
+	if err != nil {
+		return err
+	}
+	for i := range firsts {
+		if i > 0 {
+			w.add("\nUNION ALL ")
+		}
+		w.add("SELECT DISTINCT ", strconv.Itoa(i), " AS tally, ")
+		k.from(w, &firsts[i], since(firsts[i]))
+	}
+	b.plan.past = &past{begins: begins, uses: w.statement()}
+	return nil
 }
 
 // keyList is k0, k1, … for some k, each with that before it.
@@ -223,8 +196,47 @@ func keyList(n int, before string) string {
 // keptColumns are the columns that tallies need of a scan.
 type keptColumns struct {
 	*scan
-	names []string
-	masks map[string][]int64 // of the rules whose events they are needed of
+	tallies []tally
+	keys    int // columns of a row that have keys
+	names   []string
+	masks   map[string][]int64 // of the rules whose events they are needed of
+}
+
+// keep begins a statement with what tallies need of the events of a time.
+func (b *planner) keep(w *sqlWriter, tallies []tally, read extent) (*keptColumns, error) {
+	var rules []*Rule
+	for _, t := range tallies {
+		if !slices.Contains(rules, t.of) {
+			rules = append(rules, t.of)
+		}
+	}
+	k := &keptColumns{scan: b.scan(rules), tallies: tallies, masks: map[string][]int64{}}
+	for i := range tallies {
+		t := &tallies[i]
+		k.keys = max(k.keys, len(t.by()))
+		for _, column := range t.by() {
+			k.keep(column, t.of)
+		}
+		if t.burst != nil {
+			k.keep(t.burst.Distinct, t.of)
+			k.keep(t.burst.Sum, t.of)
+		}
+	}
+	w.add("WITH kept AS (SELECT ", b.flat.column("eventtimestamp"), " AS instant, ", b.flat.column("eventid"), " AS id")
+	for i := range k.words {
+		w.add(", took", strconv.Itoa(i))
+	}
+	if err := k.columns(w); err != nil {
+		return nil, err
+	}
+	w.add("\nFROM ")
+	if err := k.scan.write(w, read); err != nil {
+		return nil, err
+	}
+	w.add(" taken WHERE ")
+	k.taken(w)
+	w.add(")\n")
+	return k, nil
 }
 
 func (k *keptColumns) keep(column Text, of *Rule) {
@@ -247,8 +259,8 @@ func (k *keptColumns) name(column Text) string {
 	return "c" + strconv.Itoa(slices.Index(k.names, column.Value))
 }
 
-// write writes them, after others.
-func (k *keptColumns) write(w *sqlWriter) error {
+// columns writes them, after others.
+func (k *keptColumns) columns(w *sqlWriter) error {
 	for _, name := range k.names {
 		e, err := k.column(name)
 		if err != nil {
@@ -263,24 +275,40 @@ func (k *keptColumns) write(w *sqlWriter) error {
 	return nil
 }
 
-// from writes the events of a rule, with its keys.
-func (k *keptColumns) from(w *sqlWriter, t *tally, keys int) {
-	for i := range keys {
+// from writes keys, and that they are of the events of a rule in some time.
+func (k *keptColumns) from(w *sqlWriter, t *tally, within extent) {
+	for i := range k.keys {
+		if i > 0 {
+			w.add(", ")
+		}
 		if i < len(t.by()) {
 			w.add(k.name(t.by()[i]))
 		} else {
 			w.add("''")
 		}
-		w.add(" AS k", strconv.Itoa(i), ", ")
+		w.add(" AS k", strconv.Itoa(i))
 	}
 	p := k.place(t.of)
-	w.add("instant, id FROM kept WHERE bitwise_and(took", strconv.Itoa(p.word), ", ", number(1<<p.bit), ") <> 0")
+	w.add(" FROM kept WHERE bitwise_and(took", strconv.Itoa(p.word), ", ", number(1<<p.bit), ") <> 0",
+		" AND instant >= ", InstantSQL(within.from), " AND instant < ", InstantSQL(within.to))
+}
+
+// write writes the rows of one tally.
+func (k *keptColumns) write(w *sqlWriter, index int) {
+	t := &k.tallies[index]
+	w.add("SELECT ", strconv.Itoa(index), " AS tally", keyList(k.keys, ", k"), ", step, value, n, total, first_at, last_at, one_id\nFROM (")
+	if t.burst != nil {
+		k.burst(w, t)
+	} else {
+		k.first(w, t)
+	}
+	w.add(") tally", strconv.Itoa(index))
 }
 
 // burst writes the steps of a tally that may belong to a burst: those around which
 // there is enough.
-func (k *keptColumns) burst(w *sqlWriter, index int, t *tally, keys int) {
-	all := keyList(keys, ", k")[2:]
+func (k *keptColumns) burst(w *sqlWriter, t *tally) {
+	all := keyList(k.keys, ", k")[2:]
 	weight := "n"
 	switch {
 	case t.burst.Distinct.Value != "":
@@ -289,7 +317,7 @@ func (k *keptColumns) burst(w *sqlWriter, index int, t *tally, keys int) {
 		weight = "total"
 	}
 	reach := number(t.reach())
-	w.add("SELECT ", strconv.Itoa(index), " AS tally, ", all, ", step, value, n, total, first_at, last_at, one_id\nFROM (SELECT *, sum(", weight,
+	w.add("SELECT * FROM (SELECT *, sum(", weight,
 		") OVER (PARTITION BY ", all, " ORDER BY step RANGE BETWEEN ", reach, " PRECEDING AND ", reach, " FOLLOWING) AS near\nFROM (SELECT ", all,
 		", step, value, count(*) AS n, CAST(sum(amount) AS bigint) AS total, ",
 		"min(instant) AS first_at, max(instant) AS last_at, min(id) AS one_id\nFROM (SELECT ",
@@ -304,7 +332,8 @@ func (k *keptColumns) burst(w *sqlWriter, index int, t *tally, keys int) {
 	} else {
 		w.add("0 AS amount, ")
 	}
-	k.from(w, t, keys)
+	w.add("instant, id, ")
+	k.from(w, t, t.reads(k.plan.period))
 	for _, column := range append(slices.Clone(t.by()), t.burst.Distinct) {
 		if column.Value != "" && !mayLack(column) {
 			w.add(" AND ", k.name(column), " <> ''")
@@ -313,10 +342,11 @@ func (k *keptColumns) burst(w *sqlWriter, index int, t *tally, keys int) {
 	w.add(") events GROUP BY ", all, ", step, value) steps) nearby WHERE near >= ", number(t.least))
 }
 
-// first writes the keys whose first event since the lookback began lies in the
-// period.
-func (k *keptColumns) first(w *sqlWriter, index int, t *tally, keys int) {
-	all := keyList(keys, ", k")[2:]
+// first writes the keys that were used in the period. Of what is compared, total says
+// that what is known had not been seen before in the period; and each is left out that is
+// not the first of its own.
+func (k *keptColumns) first(w *sqlWriter, t *tally) {
+	all := keyList(k.keys, ", k")[2:]
 	own, known := all, ""
 	if n := len(t.first.By); len(t.first.Known) > 0 {
 		own = keyList(n, ", k")[2:]
@@ -324,18 +354,17 @@ func (k *keptColumns) first(w *sqlWriter, index int, t *tally, keys int) {
 			known += ", k" + strconv.Itoa(n+i)
 		}
 	}
-	// Of what is compared, total says that nothing earlier is known.
 	total := "CAST(0 AS bigint)"
 	if known != "" {
 		total = "CASE WHEN known_since < first_at THEN CAST(0 AS bigint) ELSE 1 END"
 	}
-	w.add("SELECT ", strconv.Itoa(index), " AS tally, ", all, ", CAST(0 AS bigint) AS step, '' AS value, n, ", total, " AS total, first_at, last_at, one_id\nFROM (SELECT *")
+	w.add("SELECT ", all, ", CAST(0 AS bigint) AS step, '' AS value, n, ", total, " AS total, first_at, last_at, one_id\nFROM (SELECT *")
 	if known != "" {
 		w.add(", min(first_at) OVER (PARTITION BY ", own, ") AS begun, min(first_at) OVER (PARTITION BY ", known[2:], ") AS known_since")
 	}
-	w.add("\nFROM (SELECT ", all, ", count(*) AS n, min(instant) AS first_at, max(instant) AS last_at, min_by(id, ROW(instant, id)) AS one_id\nFROM (SELECT ")
-	k.from(w, t, keys)
-	w.add(" AND instant >= ", InstantSQL(k.options.From.Add(-time.Duration(t.first.Lookback))), ") events GROUP BY ", all, ") uses) firsts WHERE first_at >= ", InstantSQL(k.options.From))
+	w.add("\nFROM (SELECT ", all, ", count(*) AS n, min(instant) AS first_at, max(instant) AS last_at, min_by(id, ROW(instant, id)) AS one_id\nFROM (SELECT instant, id, ")
+	k.from(w, t, k.plan.period)
+	w.add(") events GROUP BY ", all, ") uses) firsts WHERE true")
 	if known != "" {
 		w.add(" AND begun = first_at")
 	}
@@ -349,11 +378,14 @@ func (k *keptColumns) first(w *sqlWriter, index int, t *tally, keys int) {
 // Tallies are the statements that count events besides the rows.
 func (p *Plan) Tallies() []Statement {
 	var list []Statement
-	for _, c := range p.counts {
-		if c.history.SQL != "" {
-			list = append(list, c.history)
+	if p.past != nil {
+		for _, lookback := range slices.Sorted(maps.Keys(p.past.begins)) {
+			list = append(list, p.past.begins[lookback])
 		}
-		list = append(list, c.Statement)
+		list = append(list, p.past.uses)
+	}
+	if p.counts.SQL != "" {
+		list = append(list, p.counts)
 	}
 	return list
 }
