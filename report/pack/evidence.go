@@ -17,12 +17,12 @@ var evidence = []struct{ name, sql string }{
 	{"vpc_endpoint_id", `vpcendpointid IS`},
 	{"event_source", `eventsource IS`},
 	{"event_name", `eventname IS`},
-	{"resource", `coalesce(element_at(resources, 1).arn, CASE split_part(eventsource, '.', 1)
-		WHEN 's3' THEN rp(bucketName) WHEN 'iam' THEN coalesce(rp(roleName), rp(userName), rp(groupName), rp(policyArn), rp(instanceProfileName))
-		WHEN 'ec2' THEN coalesce(rp(instanceId), rp(groupId), rp(vpcId), rp(snapshotId), rp(imageId), rp(networkAclId), rp(routeTableId), rp(instancesSet.items[0].instanceId))
-		WHEN 'sts' THEN rp(roleArn) WHEN 'lambda' THEN rp(functionName) WHEN 'kms' THEN rp(keyId) WHEN 'secretsmanager' THEN rp(secretId)
-		WHEN 'cloudtrail' THEN coalesce(rp(name), rp(trailName)) WHEN 'dynamodb' THEN rp(tableName) WHEN 'logs' THEN rp(logGroupName)
-		WHEN 'rds' THEN coalesce(rp(dBInstanceIdentifier), rp(dBSnapshotIdentifier), rp(dBClusterIdentifier)) WHEN 'guardduty' THEN rp(detectorId)
+	{"resource", `coalesce(element_at(resources, 1).arn, CASE eventsource
+		WHEN 's3.amazonaws.com' THEN rp(bucketName) WHEN 'iam.amazonaws.com' THEN coalesce(rp(roleName), rp(userName), rp(groupName), rp(policyArn), rp(instanceProfileName))
+		WHEN 'ec2.amazonaws.com' THEN coalesce(rp(instanceId), rp(groupId), rp(vpcId), rp(snapshotId), rp(imageId), rp(networkAclId), rp(routeTableId), rp(instancesSet.items[0].instanceId))
+		WHEN 'sts.amazonaws.com' THEN rp(roleArn) WHEN 'lambda.amazonaws.com' THEN rp(functionName) WHEN 'kms.amazonaws.com' THEN rp(keyId) WHEN 'secretsmanager.amazonaws.com' THEN rp(secretId)
+		WHEN 'cloudtrail.amazonaws.com' THEN coalesce(rp(name), rp(trailName)) WHEN 'dynamodb.amazonaws.com' THEN rp(tableName) WHEN 'logs.amazonaws.com' THEN rp(logGroupName)
+		WHEN 'rds.amazonaws.com' THEN coalesce(rp(dBInstanceIdentifier), rp(dBSnapshotIdentifier), rp(dBClusterIdentifier)) WHEN 'guardduty.amazonaws.com' THEN rp(detectorId)
 		ELSE coalesce(rp(name), rp(resourceArn), rp(arn)) END)`},
 	{"outcome", `CASE WHEN DENIED THEN 'denied' WHEN OK THEN 'success' ELSE 'failure' END`},
 	{"error_code", `errorcode IS`},

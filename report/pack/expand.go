@@ -364,7 +364,7 @@ func (p *pass) name(i, hi int) (after int, err error) {
 		if k > 0 {
 			p.emit(i, ", ")
 		}
-		e, err := p.argument(a, lower == "coalesce" || lower == "any_match" && k == 0 || strings.HasPrefix(lower, "json_"))
+		e, err := p.argument(a, lower == "coalesce" || (lower == "any_match" || lower == "element_at") && k == 0 || strings.HasPrefix(lower, "json_"))
 		if err != nil {
 			return 0, err
 		}
