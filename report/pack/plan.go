@@ -217,7 +217,7 @@ type planner struct {
 // admit takes a rule in, or says why it cannot be assessed.
 func (b *planner) admit(r *Rule) {
 	if r.Kind == Coverage {
-		b.plan.NotAssessed[r.ID.Value] = "computed over the archive, which this version does not do yet"
+		b.plan.NotAssessed[r.ID.Value] = "computed over the archive, not over events"
 		return
 	}
 	for _, n := range r.Needs {

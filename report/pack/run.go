@@ -251,7 +251,7 @@ func (l *Library) Infer(ctx context.Context, query QueryFunc, given map[string]a
 			return nil, err
 		}
 		list, _ := known[name].([]string)
-		found, err := firstColumn(ctx, query, p.Infer.Value)
+		found, err := firstColumn(ctx, query, Statement{SQL: p.Infer.Value})
 		if err != nil {
 			return nil, fmt.Errorf("infer parameter %s: %w", name, err)
 		}
@@ -265,22 +265,30 @@ func (l *Library) Infer(ctx context.Context, query QueryFunc, given map[string]a
 	return values, nil
 }
 
-func firstColumn(ctx context.Context, query QueryFunc, sql string) ([]string, error) {
-	result, err := query(ctx, sql)
+func firstColumn(ctx context.Context, query QueryFunc, s Statement) ([]string, error) {
+	var list []string
+	err := eachRow(ctx, query, s, func(batch arrow.RecordBatch, row int) {
+		if s := textAt(batch.Column(0), row); s != "" && !strings.Contains(s, "*") {
+			list = append(list, s)
+		}
+	})
+	return list, err
+}
+
+// eachRow runs a statement. What see is given is the engine's, and ends with the call.
+func eachRow(ctx context.Context, query QueryFunc, s Statement, see func(batch arrow.RecordBatch, row int)) error {
+	result, err := query(ctx, s.SQL, s.Params...)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer result.Close()
-	var list []string
 	for batch, err := range result.Batches() {
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for row := range int(batch.NumRows()) {
-			if s := textAt(batch.Column(0), row); s != "" && !strings.Contains(s, "*") {
-				list = append(list, s)
-			}
+			see(batch, row)
 		}
 	}
-	return list, nil
+	return nil
 }

@@ -6,8 +6,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/trailql/trailql/engine"
 )
 
 const (
@@ -80,8 +78,5 @@ func (l *Library) newKeys(ctx context.Context, query QueryFunc, rule *Rule, valu
 		" AND (eventname LIKE 'AssumeRole%' OR eventname IN ('GetSessionToken', 'GetFederationToken', 'CreateAccessKey')) AND (")
 	w.insert(where)
 	w.add(") ORDER BY 1")
-	s := w.statement()
-	return firstColumn(ctx, func(ctx context.Context, sql string, _ ...any) (*engine.Result, error) {
-		return query(ctx, sql, s.Params...)
-	}, s.SQL)
+	return firstColumn(ctx, query, w.statement())
 }

@@ -58,23 +58,6 @@ func (p *Plan) before(ctx context.Context, query QueryFunc) (*before, error) {
 	return b, nil
 }
 
-func eachRow(ctx context.Context, query QueryFunc, s Statement, see func(batch arrow.RecordBatch, row int)) error {
-	result, err := query(ctx, s.SQL, s.Params...)
-	if err != nil {
-		return err
-	}
-	defer result.Close()
-	for batch, err := range result.Batches() {
-		if err != nil {
-			return err
-		}
-		for row := range int(batch.NumRows()) {
-			see(batch, row)
-		}
-	}
-	return nil
-}
-
 // keyText is different for different keys, whatever they have in them.
 func keyText(key []string) string {
 	var b strings.Builder
