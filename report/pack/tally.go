@@ -137,7 +137,7 @@ func (b *planner) counts() error {
 		read.from = earlier(read.from, b.tallies[i].reads(b.plan.period).from)
 	}
 	w := &sqlWriter{}
-	k, err := b.keep(w, b.tallies, read)
+	k, err := b.keep(w, b.tallies, read, "eventid")
 	if err != nil {
 		return err
 	}
@@ -202,8 +202,9 @@ type keptColumns struct {
 	masks   map[string][]int64 // of the rules whose events they are needed of
 }
 
-// keep begins a statement with what tallies need of the events of a time.
-func (b *planner) keep(w *sqlWriter, tallies []tally, read extent) (*keptColumns, error) {
+// keep begins a statement with what tallies need of the events of a time, and other
+// columns.
+func (b *planner) keep(w *sqlWriter, tallies []tally, read extent, others ...string) (*keptColumns, error) {
 	var rules []*Rule
 	for _, t := range tallies {
 		if !slices.Contains(rules, t.of) {
@@ -222,7 +223,10 @@ func (b *planner) keep(w *sqlWriter, tallies []tally, read extent) (*keptColumns
 			k.keep(t.burst.Sum, t.of)
 		}
 	}
-	w.add("WITH kept AS (SELECT ", b.flat.column("eventtimestamp"), " AS instant, ", b.flat.column("eventid"), " AS id")
+	w.add("WITH kept AS (SELECT ", b.flat.column("eventtimestamp"), " AS instant")
+	for _, name := range others {
+		w.add(", ", b.flat.column(name))
+	}
 	for i := range k.words {
 		w.add(", took", strconv.Itoa(i))
 	}
@@ -332,7 +336,7 @@ func (k *keptColumns) burst(w *sqlWriter, t *tally) {
 	} else {
 		w.add("0 AS amount, ")
 	}
-	w.add("instant, id, ")
+	w.add("instant, eventid AS id, ")
 	k.from(w, t, t.reads(k.plan.period))
 	for _, column := range append(slices.Clone(t.by()), t.burst.Distinct) {
 		if column.Value != "" && !mayLack(column) {
@@ -362,7 +366,7 @@ func (k *keptColumns) first(w *sqlWriter, t *tally) {
 	if known != "" {
 		w.add(", min(first_at) OVER (PARTITION BY ", own, ") AS begun, min(first_at) OVER (PARTITION BY ", known[2:], ") AS known_since")
 	}
-	w.add("\nFROM (SELECT ", all, ", count(*) AS n, min(instant) AS first_at, max(instant) AS last_at, min_by(id, ROW(instant, id)) AS one_id\nFROM (SELECT instant, id, ")
+	w.add("\nFROM (SELECT ", all, ", count(*) AS n, min(instant) AS first_at, max(instant) AS last_at, min_by(id, ROW(instant, id)) AS one_id\nFROM (SELECT instant, eventid AS id, ")
 	k.from(w, t, k.plan.period)
 	w.add(") events GROUP BY ", all, ") uses) firsts WHERE true")
 	if known != "" {
