@@ -26,6 +26,19 @@ var (
 	ErrNotAllowed = errors.New("not allowed")
 )
 
+// Stopped is the error of a query whose context has ended: the cause, if that is a limit
+// of the query, and else one that wraps ErrTimeout or ErrCanceled and the cause.
+func Stopped(ctx context.Context) error {
+	cause := context.Cause(ctx)
+	switch {
+	case errors.Is(cause, ErrTimeout), errors.Is(cause, ErrLimit):
+		return cause
+	case errors.Is(cause, context.DeadlineExceeded):
+		return fmt.Errorf("%w: %w", ErrTimeout, cause)
+	}
+	return fmt.Errorf("%w: %w", ErrCanceled, cause)
+}
+
 // SQLError is a statement that cannot run as it is written. Its texts may quote
 // the statement and values from logs: escape them before a terminal sees them.
 type SQLError struct {

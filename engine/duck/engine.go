@@ -222,7 +222,7 @@ func (l *local) Query(ctx context.Context, q engine.Query) (*engine.Result, erro
 				r.close()
 			}()
 			r.watcher.end()
-			return nil, stopped(ctx)
+			return nil, engine.Stopped(ctx)
 		}
 	}
 	broken.again()

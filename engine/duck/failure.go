@@ -60,7 +60,7 @@ func classify(ctx context.Context, err error, s *dialect.Statement, shift int) e
 	}
 	// Whatever failed after the end of ctx failed because of it.
 	if ctx.Err() != nil {
-		return stopped(ctx)
+		return engine.Stopped(ctx)
 	}
 	if wrong, ok := errors.AsType[*dialect.Error](err); ok {
 		return dialectError(wrong)
@@ -107,18 +107,6 @@ func (f *failure) isDamage() bool {
 		return true
 	}
 	return f.Position == "" && (f.Type == "Invalid Input" || f.Type == "IO") && strings.Contains(f.Message, ".parquet")
-}
-
-// stopped is the error for a context that ended.
-func stopped(ctx context.Context) error {
-	cause := context.Cause(ctx)
-	switch {
-	case errors.Is(cause, engine.ErrTimeout), errors.Is(cause, engine.ErrLimit):
-		return cause
-	case errors.Is(cause, context.DeadlineExceeded):
-		return fmt.Errorf("%w: %w", engine.ErrTimeout, cause)
-	}
-	return fmt.Errorf("%w: %w", engine.ErrCanceled, cause)
 }
 
 func (f *failure) sqlError(s *dialect.Statement, shift int) *engine.SQLError {

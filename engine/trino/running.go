@@ -233,14 +233,8 @@ func (r *running) close() {
 
 // classify turns what stopped a query into an error of the engine's contract.
 func (r *running) classify(err error) error {
-	if cause := context.Cause(r.ctx); r.ctx.Err() != nil {
-		switch {
-		case errors.Is(cause, engine.ErrTimeout), errors.Is(cause, engine.ErrLimit):
-			return cause
-		case errors.Is(cause, context.DeadlineExceeded):
-			return fmt.Errorf("%w: %w", engine.ErrTimeout, cause)
-		}
-		return fmt.Errorf("%w: %w", engine.ErrCanceled, cause)
+	if r.ctx.Err() != nil {
+		return engine.Stopped(r.ctx)
 	}
 	if wrong, ok := errors.AsType[*engine.SQLError](err); ok {
 		return wrong
