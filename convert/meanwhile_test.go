@@ -108,11 +108,7 @@ func TestMeanwhile(t *testing.T) {
 // Even if the shares are of no use, each object is converted once.
 func TestMeanwhileSameObjects(t *testing.T) {
 	src := sharedArchive(t)
-	want := withoutProvenance(func() state {
-		c := warehouse(t)
-		mustRun(t, Options{Catalog: c, Sources: []string{src}})
-		return read(t, c, false)
-	}())
+	want := byOne(t, src)
 	disk := newLocal(t, storagetest.NewMemory())
 	other := open(t, disk)
 	commits := 0
@@ -216,11 +212,7 @@ func TestLoneBesideTogether(t *testing.T) {
 // complete it.
 func TestTogetherFaults(t *testing.T) {
 	src := crashArchive(t, 12)
-	want := withoutProvenance(func() state {
-		c := warehouse(t)
-		mustRun(t, Options{Catalog: c, Sources: []string{src}})
-		return read(t, c, false)
-	}())
+	want := byOne(t, src)
 	for name, o := range storageFaults() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -272,9 +264,7 @@ func TestTogetherFaults(t *testing.T) {
 func TestTogetherOnBadNetwork(t *testing.T) {
 	server := s3test.Start(t)
 	src := sharedArchive(t)
-	lone := warehouse(t)
-	mustRun(t, Options{Catalog: lone, Sources: []string{src}})
-	want := withoutProvenance(read(t, lone, false))
+	want := byOne(t, src)
 	root := server.NewBucket(t) + "/lake"
 	proxy := server.NewProxy(t, s3test.Random(7, 0.02, append(s3test.Recoverable, s3test.Late)...))
 	errs := make(chan error)

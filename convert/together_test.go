@@ -164,6 +164,14 @@ func withoutProvenance(s state) state {
 	return s
 }
 
+// byOne is what one converter makes of sources.
+func byOne(t testing.TB, sources ...string) state {
+	t.Helper()
+	c := warehouse(t)
+	mustRun(t, Options{Catalog: c, Sources: sources})
+	return withoutProvenance(read(t, c, false))
+}
+
 // mustHold checks what a warehouse holds.
 func mustHold(t testing.TB, want state, c *catalog.Catalog) {
 	t.Helper()
@@ -197,9 +205,7 @@ func TestFourConverters(t *testing.T) {
 		t.Skip("starts many processes")
 	}
 	src := sharedArchive(t)
-	lone := warehouse(t)
-	mustRun(t, Options{Catalog: lone, Sources: []string{src}})
-	want := withoutProvenance(read(t, lone, false))
+	want := byOne(t, src)
 	eachWarehouse(t, func(t *testing.T, newRoot func() string, open func(string) *catalog.Catalog, env ...string) {
 		points := [][2]int{{35, 50}, {60, 35}}
 		if long {
@@ -265,9 +271,7 @@ func TestConvertersComeAndGo(t *testing.T) {
 		t.Skip("starts many processes")
 	}
 	src := sharedArchive(t)
-	lone := warehouse(t)
-	mustRun(t, Options{Catalog: lone, Sources: []string{src}})
-	want := withoutProvenance(read(t, lone, false))
+	want := byOne(t, src)
 	eachWarehouse(t, func(t *testing.T, newRoot func() string, open func(string) *catalog.Catalog, env ...string) {
 		rounds := 2
 		if long {
@@ -298,9 +302,7 @@ func TestConvertersComeAndGo(t *testing.T) {
 func TestCorpusTogether(t *testing.T) {
 	root := shared(t, "archive")
 	sources := []string{root, shared(t, "records")}
-	lone := warehouse(t)
-	mustRun(t, Options{Catalog: lone, Sources: sources})
-	want := withoutProvenance(read(t, lone, false))
+	want := byOne(t, sources...)
 	dir := t.TempDir()
 	var records, objects atomic.Int64
 	errs := make(chan error)

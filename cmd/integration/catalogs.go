@@ -174,15 +174,21 @@ func startServer(ctx context.Context, name string, cmd *exec.Cmd, logName string
 }
 
 func answers(ctx context.Context, port int, path string) bool {
+	_, ok := get(ctx, port, path)
+	return ok
+}
+
+// get asks a server on this machine; ok is false for any answer but 200.
+func get(ctx context.Context, port int, path string) (body []byte, ok bool) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d%s", port, path), nil)
 	if err != nil {
-		return false
+		return nil, false
 	}
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
-		return false
+		return nil, false
 	}
 	defer answer.Body.Close()
-	_, err = io.Copy(io.Discard, answer.Body)
-	return err == nil && answer.StatusCode == http.StatusOK
+	body, err = io.ReadAll(answer.Body)
+	return body, err == nil && answer.StatusCode == http.StatusOK
 }

@@ -5,10 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -229,16 +227,7 @@ fs.hadoop.enabled=true
 }
 
 func isUp(ctx context.Context, port int) bool {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d/v1/info", port), nil)
-	if err != nil {
-		return false
-	}
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return false
-	}
-	defer answer.Body.Close()
 	var info struct{ Starting bool }
-	text, err := io.ReadAll(answer.Body)
-	return err == nil && answer.StatusCode == http.StatusOK && json.Unmarshal(text, &info) == nil && !info.Starting
+	text, ok := get(ctx, port, "/v1/info")
+	return ok && json.Unmarshal(text, &info) == nil && !info.Starting
 }
