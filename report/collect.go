@@ -115,9 +115,25 @@ func (g *grouping) group() Group {
 	return out
 }
 
+// room reports whether events are listed that have no findings of high severity.
+func (c *collection) room() bool {
+	return c.listed < maxListedEvents && c.findings < maxListedFindings
+}
+
+// limit is how many findings a control lists before one of an event.
+func (c *collection) limit(severity pack.Severity, room bool) int {
+	switch {
+	case severity >= pack.High:
+		return reserve * c.maxFindings
+	case room:
+		return c.maxFindings
+	}
+	return 0
+}
+
 // take adds an event to the controls of the rules that took it.
 func (c *collection) take(e *pack.Event) error {
-	room := c.listed < maxListedEvents && c.findings < maxListedFindings
+	room := c.room()
 	isListed := false
 	for _, t := range e.Taken {
 		if scope := c.scopes[t.Rule.ID.Value]; scope != nil {
@@ -127,19 +143,12 @@ func (c *collection) take(e *pack.Event) error {
 			if s := at.control.scope; s != "" && !slices.ContainsFunc(e.Taken, func(o pack.Taken) bool { return o.Rule.ID.Value == s }) {
 				continue
 			}
-			f := Finding{ID: findingID(t.Rule.ID.Value, e.Values), Rule: t.Rule.ID.Value, Severity: t.Severity, Time: e.Time, Values: e.Values, Columns: t.Columns}
+			f := Finding{Rule: t.Rule.ID.Value, Severity: t.Severity, Time: e.Time, Values: e.Values, Columns: t.Columns}
 			if at.control.last != e {
 				at.control.last = e
 				at.control.events.add(identity(e.Values))
 			}
-			limit := 0
-			if room {
-				limit = c.maxFindings
-			}
-			if t.Severity >= pack.High {
-				limit = reserve * c.maxFindings
-			}
-			if c.add(at, f, limit) {
+			if c.add(at, f, c.limit(t.Severity, room)) {
 				isListed = true
 			}
 		}
@@ -177,7 +186,7 @@ func (c *collection) correlate(x pack.Correlation) {
 }
 
 // add counts a finding and reports whether it is listed: if its control lists fewer
-// than the limit.
+// than the limit. One of an event has no ID yet.
 func (c *collection) add(at membership, f Finding, limit int) bool {
 	k := at.control
 	f.SuppressedBy = suppress(at.rule.exceptions, &f)
@@ -191,6 +200,9 @@ func (c *collection) add(at membership, f Finding, limit int) bool {
 	k.days[c.dayName(&f)]++
 	for _, g := range k.groups {
 		g.add(&f)
+	}
+	if f.ID == "" && (k.before != nil || len(k.findings) < limit) {
+		f.ID = findingID(f.Rule, f.Values)
 	}
 	if k.before != nil {
 		k.seen[f.ID] = true

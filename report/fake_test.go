@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -335,7 +337,7 @@ func (f *fakeArchive) query(_ context.Context, sql string, params ...any) (*engi
 			}
 		}
 		slices.SortStableFunc(in, func(a, b event) int { return a.at.Compare(b.at) })
-		for i, e := range in {
+		for _, e := range in {
 			took := int64(0)
 			for bit, r := range rules {
 				if slices.Contains(append(e.calls, e.name), r.Events[0].Names[0].Value) {
@@ -347,9 +349,13 @@ func (f *fakeArchive) query(_ context.Context, sql string, params ...any) (*engi
 			}
 			var row []any
 			for _, c := range pack.EvidenceColumns() {
+				if !asked(sql, c, took) {
+					row = append(row, "")
+					continue
+				}
 				row = append(row, map[string]string{
 					"event_time": e.at.Format(time.RFC3339), "account_id": e.account, "region": e.region, "actor": e.actor, "source_ip": e.ip,
-					"event_name": e.name, "resource": e.resource, "event_id": e.id, "log_object": "log", "log_index": fmt.Sprint(i),
+					"event_name": e.name, "resource": e.resource, "event_id": e.id, "log_object": "log", "log_index": fmt.Sprint(e.at.Unix()),
 				}[c])
 			}
 			rows = append(rows, append(row, "", took, e.at))
@@ -359,6 +365,21 @@ func (f *fakeArchive) query(_ context.Context, sql string, params ...any) (*engi
 		return nil, fmt.Errorf("no answer to %s", sql)
 	}
 	return result(names, rows), nil
+}
+
+var ofSomeRules = regexp.MustCompile(`^(CAST\(NULL AS varchar\)|CASE WHEN bitwise_and\(took0, (\d+)\) <> 0 THEN .* END)$`)
+
+// asked reports whether the statement that lists events asks for a column of one that
+// some rules took.
+func asked(sql, column string, took int64) bool {
+	before, _, _ := strings.Cut(sql, " AS "+column+",\n")
+	expression := strings.TrimSpace(strings.TrimPrefix(before[strings.LastIndex(before, ",\n\t")+1:], "SELECT "))
+	some := ofSomeRules.FindStringSubmatch(expression)
+	if some == nil {
+		return true
+	}
+	mask, _ := strconv.ParseInt(some[2], 10, 64)
+	return took&mask != 0
 }
 
 // within are the events of the period and scope of a statement.

@@ -39,7 +39,10 @@ type Options struct {
 	// MaxFindings are listed for each control, and as many again of high severity, of
 	// several events or of the archive; 0: DefaultMaxFindings. All are counted.
 	MaxFindings int
-	Now         func() time.Time // nil: time.Now
+	// PartEvents is about how many events are read at a time; 0: a million. Once all
+	// that are listed have been, of later parts only what is counted is read.
+	PartEvents int
+	Now        func() time.Time // nil: time.Now
 }
 
 // Run makes a report. What is wrong with the options is an error that wraps
@@ -50,7 +53,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	o.MaxFindings = cmp.Or(o.MaxFindings, DefaultMaxFindings)
+	o.MaxFindings, o.PartEvents = cmp.Or(o.MaxFindings, DefaultMaxFindings), cmp.Or(o.PartEvents, defaultPartEvents)
 	r := &runner{Options: o, report: &Report{Run: o.Run, Period: o.Period, Scope: o.Scope, Snapshot: o.Snapshot, Title: o.Title}, asker: &asker{query: o.Query}}
 	r.report.Run.Started = o.Now().UTC()
 	if err := r.check(); err != nil {
@@ -323,7 +326,8 @@ func (r *runner) pass(ctx context.Context, packs []pack.Selection, params map[st
 		return fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	into := r.collection.of(packs)
-	correlations, err := plan.Run(ctx, r.Query, into.take)
+	parts := pack.Parts{Cuts: r.archive.cuts(r.Period, int64(r.PartEvents)), Brief: into.brief}
+	correlations, err := plan.RunInParts(ctx, r.Query, parts, into.take)
 	if err != nil {
 		return err
 	}

@@ -45,8 +45,10 @@ type Plan struct {
 	Rows        Statement
 	NotAssessed map[string]string // why rules were left out, or say less than they could, by id; Run adds to it
 
-	lib     *Library
+	planner *planner
 	period  extent
+	read    extent  // the period, and what is read around it
+	around  []int64 // bits of the rules whose events are read around the period
 	rules   []*placed
 	words   int
 	watches []watch
@@ -74,7 +76,8 @@ func (l *Library) Plan(o PlanOptions) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &planner{lib: l, options: o, values: values, plan: &Plan{lib: l, period: extent{o.From, o.To}, NotAssessed: map[string]string{}}}
+	b := &planner{lib: l, options: o, values: values, plan: &Plan{period: extent{o.From, o.To}, NotAssessed: map[string]string{}}}
+	b.plan.planner = b
 	for _, r := range l.Rules {
 		if wanted[r] {
 			b.admit(r)
@@ -210,6 +213,7 @@ type planner struct {
 	values   map[string]any
 	plan     *Plan
 	admitted []*Rule
+	listed   []*Rule // of those
 	tallies  []tally
 	flat     *flatColumns // of the statement that is being written
 }
@@ -295,6 +299,8 @@ func (b *planner) column(name string) (expansion, error) {
 
 // extent is the time that a statement reads: [from, to).
 type extent struct{ from, to time.Time }
+
+func (e extent) within(o extent) bool { return !e.from.Before(o.from) && !e.to.After(o.to) }
 
 // window writes the condition on time, account and region. The dates are those of
 // the partitions.

@@ -6,32 +6,53 @@ import (
 	"time"
 )
 
-// rows writes the statement that lists events: evidence and details are computed for
-// those that a rule took.
+// rows plans the listing of events: the whole of it is one statement.
 func (b *planner) rows() error {
-	var listed []*Rule
 	for _, r := range b.admitted {
 		if r.listed() {
-			listed = append(listed, r)
+			b.listed = append(b.listed, r)
 		}
 	}
-	if len(listed) == 0 {
+	if len(b.listed) == 0 {
 		return nil
 	}
-	s := b.scan(listed)
+	s := b.scan(b.listed)
 	b.plan.rules, b.plan.words = s.rules, s.words
+	b.plan.read, b.plan.around = b.around(s)
+	var err error
+	b.plan.Rows, err = b.list(b.plan.read, nil)
+	return err
+}
+
+// list writes the statement that lists the events of a part of the time that is read.
+// Evidence and details are computed for those that a rule took, as far as they are
+// needed of them.
+func (b *planner) list(part extent, brief func(*Rule) ([]string, bool)) (Statement, error) {
+	s := b.scan(b.listed)
+	needed := s.needs(brief)
 	w := &sqlWriter{}
 	w.add("SELECT ")
 	for _, e := range evidence {
 		c, err := b.column(e.name)
 		if err != nil {
-			return err
+			return Statement{}, err
 		}
-		w.insert(c)
+		switch masks, all := needed.of(e.name); {
+		case all:
+			w.insert(c)
+		case slices.Max(masks) == 0:
+			w.add("CAST(NULL AS varchar)")
+		default:
+			w.add("CASE WHEN ")
+			s.masks(w, masks)
+			w.add(" THEN ")
+			w.insert(c)
+			w.add(" END")
+		}
 		w.add(" AS ", e.name, ",\n\t")
 	}
-	if err := s.details(w); err != nil {
-		return err
+	if err := s.details(w, needed); err != nil {
+		return Statement{}, err
 	}
 	w.add(" AS details")
 	for i := range s.words {
@@ -39,23 +60,21 @@ func (b *planner) rows() error {
 	}
 	instant, object, index := b.flat.column("eventtimestamp"), b.flat.column("sourceobject"), b.flat.column("sourceindex")
 	w.add(",\n\t", instant, " AS instant\nFROM ")
-	read, around := b.around(s)
-	if err := s.write(w, read); err != nil {
-		return err
+	if err := s.write(w, part); err != nil {
+		return Statement{}, err
 	}
 	w.add(" taken\nLEFT JOIN (SELECT object AS ledger_object, sha256 AS ", ledgerHash, " FROM source_files) ledger ON ledger_object = ", object, "\nWHERE ")
-	if read == b.plan.period {
+	if part.within(b.plan.period) {
 		s.taken(w)
 	} else {
 		w.add("(")
 		s.taken(w)
 		w.add(") AND (", instant, " >= ", InstantSQL(b.options.From), " AND ", instant, " < ", InstantSQL(b.options.To), " OR ")
-		s.masks(w, around)
+		s.masks(w, b.plan.around)
 		w.add(")")
 	}
 	w.add("\nORDER BY ", instant, ", ", object, ", ", index)
-	b.plan.Rows = w.statement()
-	return nil
+	return w.statement(), nil
 }
 
 // around is the time to read for bursts that begin before the period, or are followed
@@ -92,12 +111,16 @@ func earlier(a, b time.Time) time.Time {
 // text that has chr(31) in it, = follows that. JSON would be written and read slowly.
 const detailEnd = "chr(31) || ','"
 
-// details writes the extra columns of the rules that took an event, each once.
-func (s *scan) details(w *sqlWriter) error {
+// details writes the extra columns of the rules that took an event, each once, as far as
+// they are needed.
+func (s *scan) details(w *sqlWriter, needed *needs) error {
 	var names []string
 	wanted := map[string][]int64{} // the rules that show a column
 	for _, p := range s.rules {
 		for _, c := range p.Columns {
+			if masks, _ := needed.of(c.Value); masks[p.word]&(1<<p.bit) == 0 {
+				continue
+			}
 			if wanted[c.Value] == nil {
 				wanted[c.Value] = make([]int64, s.words)
 				names = append(names, c.Value)

@@ -53,15 +53,22 @@ func (e *Event) By(rule *Rule) (Taken, bool) {
 // the run and is returned. Rules that ask for first uses are NotAssessed in this
 // respect if the archive begins in the period.
 func (p *Plan) Run(ctx context.Context, query QueryFunc, take func(*Event) error) ([]Correlation, error) {
+	return p.RunInParts(ctx, query, Parts{}, take)
+}
+
+// RunInParts does what Run does, and reads the rows in parts: the same events, of which
+// later ones may have fewer columns.
+func (p *Plan) RunInParts(ctx context.Context, query QueryFunc, parts Parts, take func(*Event) error) ([]Correlation, error) {
 	c := newCorrelator(p)
+	see := func(e *Event) error {
+		c.see(e)
+		if e.Time.Before(p.period.from) || !e.Time.Before(p.period.to) {
+			return nil
+		}
+		return take(e)
+	}
 	if p.Rows.SQL != "" {
-		if err := p.stream(ctx, query, func(e *Event) error {
-			c.see(e)
-			if e.Time.Before(p.period.from) || !e.Time.Before(p.period.to) {
-				return nil
-			}
-			return take(e)
-		}); err != nil {
+		if err := p.list(ctx, query, parts, see); err != nil {
 			return nil, err
 		}
 	}
@@ -77,14 +84,35 @@ func (p *Plan) Run(ctx context.Context, query QueryFunc, take func(*Event) error
 	return found, nil
 }
 
-// stream reads the rows.
-func (p *Plan) stream(ctx context.Context, query QueryFunc, take func(*Event) error) error {
-	result, err := query(ctx, p.Rows.SQL, p.Rows.Params...)
+// list reads the rows, part by part.
+func (p *Plan) list(ctx context.Context, query QueryFunc, parts Parts, take func(*Event) error) error {
+	r := p.reader()
+	extents := parts.extents(p.period, p.read)
+	for i, part := range extents {
+		rows, brief := p.Rows, parts.Brief
+		if i == 0 {
+			brief = nil
+		}
+		if len(extents) > 1 {
+			var err error
+			if rows, err = p.planner.list(part, brief); err != nil {
+				return fmt.Errorf("run rules: %w", err)
+			}
+		}
+		if err := p.stream(ctx, query, rows, r, take); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stream reads the rows of one part.
+func (p *Plan) stream(ctx context.Context, query QueryFunc, rows Statement, r *eventReader, take func(*Event) error) error {
+	result, err := query(ctx, rows.SQL, rows.Params...)
 	if err != nil {
 		return fmt.Errorf("run rules: %w", err)
 	}
 	defer result.Close()
-	r := p.reader()
 	for batch, err := range result.Batches() {
 		if err != nil {
 			return fmt.Errorf("run rules: %w", err)
