@@ -197,7 +197,7 @@ func readContent(ctx context.Context, a *asker, p Period, s Scope) (*content, er
 		have("eventtime IS NOT NULL") + " AS has_time",
 		have("sourceipaddress IS NOT NULL OR vpcendpointid IS NOT NULL OR "+byService) + " AS has_origin",
 		have("requestparameters IS NOT NULL OR coalesce(any_match(resources, r -> r.arn IS NOT NULL), false)") + " AS has_resource",
-		have("errorcode IS NOT NULL OR errormessage IS NOT NULL OR coalesce(json_extract_scalar(responseelements, '$.ConsoleLogin'), '') = 'Failure'") + " AS has_failed",
+		have("errorcode IS NOT NULL OR errormessage IS NOT NULL OR CASE WHEN eventname = 'ConsoleLogin' THEN coalesce(json_extract_scalar(responseelements, '$.ConsoleLogin'), '') = 'Failure' ELSE false END") + " AS has_failed",
 		have("NOT "+byService) + " AS by_persons",
 		have("NOT "+byService+" AND coalesce(useridentity.arn, useridentity.principalid, useridentity.username) IS NOT NULL") + " AS named",
 	}

@@ -280,16 +280,17 @@ func objects(ctx context.Context, a *asker, p Period, s Scope, verdicts bool, ta
 // objectsSQL is the condition on the log files that the events of a period come from.
 func objectsSQL(p Period, s Scope) (string, []any) {
 	condition, params := where(p, s)
-	return "object IN (SELECT sourceobject FROM cloudtrail_logs WHERE " + condition + ")", params
+	return "object IN (SELECT DISTINCT sourceobject FROM cloudtrail_logs WHERE " + condition + ")", params
 }
 
 // readObjects counts the log files of each cell and how late they came.
 func (h *archive) readObjects(ctx context.Context, a *asker, p Period, s Scope, zone *time.Location) error {
 	condition, params := where(p, s)
-	sql := "SELECT " + accountSQL + " AS account, region, CAST(date(from_unixtime(to_unixtime(eventtimestamp) + " + p.offsetSQL(zone) + ") AT TIME ZONE 'UTC') AS varchar) AS day, " +
+	sql := "SELECT " + accountSQL + " AS account, region, CAST(floor((to_unixtime(eventtimestamp) + " + p.offsetSQL(zone) + ") / 86400) AS bigint) AS day, " +
 		"count(DISTINCT sourceobject) AS files_of_day FROM cloudtrail_logs WHERE " + condition + " GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
 	err := a.rows(ctx, "log files by day", sql, params, func(r row) error {
-		if cell := h.cells[place{r.text(0), r.text(1)}][r.text(2)]; cell != nil {
+		day := time.Unix(r.number(2)*86400, 0).UTC().Format(time.DateOnly)
+		if cell := h.cells[place{r.text(0), r.text(1)}][day]; cell != nil {
 			cell.objects = r.number(3)
 		}
 		return nil

@@ -287,7 +287,7 @@ func (f *fakeArchive) query(_ context.Context, sql string, params ...any) (*engi
 	case strings.Contains(sql, "AS files_of_day"):
 		seen := map[string]map[string]bool{}
 		for _, e := range in {
-			key := e.account + "|" + e.region + "|" + e.at.Format(time.DateOnly)
+			key := fmt.Sprint(e.account, "|", e.region, "|", e.at.Unix()/86400)
 			if seen[key] == nil {
 				seen[key] = map[string]bool{}
 			}
@@ -297,9 +297,10 @@ func (f *fakeArchive) query(_ context.Context, sql string, params ...any) (*engi
 		}
 		for key, objects := range seen {
 			at := strings.Split(key, "|")
-			rows = append(rows, []any{at[0], at[1], at[2], int64(len(objects))})
+			day, _ := strconv.ParseInt(at[2], 10, 64)
+			rows = append(rows, []any{at[0], at[1], day, int64(len(objects))})
 		}
-		names = []string{"", "", "", "1"}
+		names = []string{"", "", "1", "1"}
 	case strings.Contains(sql, "max(lasteventtime)"):
 		var last, delivered time.Time
 		for _, o := range f.objects {
