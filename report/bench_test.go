@@ -116,7 +116,7 @@ func allButOneDay(b *testing.B, query pack.QueryFunc) report.Period {
 		}
 		day := func(column int) time.Time {
 			c := batch.Column(column).(*array.Timestamp)
-			return c.Value(0).ToTime(c.DataType().(*arrow.TimestampType).Unit).UTC().Truncate(24 * time.Hour).AddDate(0, 0, 1)
+			return c.Value(0).ToTime(c.DataType().(*arrow.TimestampType).Unit).UTC().Truncate(24*time.Hour).AddDate(0, 0, 1)
 		}
 		p = period(b, day(0).Format(time.DateOnly)+"/"+day(1).Format(time.DateOnly), "")
 	}
