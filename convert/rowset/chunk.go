@@ -15,7 +15,8 @@ import (
 // maxDictionary is the largest dictionary page, which readers hold in memory.
 const maxDictionary = 2 << 20
 
-// smallChunk is where compressing costs more than it saves.
+// smallChunk is where compressing costs more than it saves. In a file of several row
+// groups the others may have more of a column, and readers expect one codec for all.
 const smallChunk = 128
 
 // chunk is a column chunk in the making.
@@ -34,7 +35,7 @@ type chunk struct {
 
 func (w *Writer) begin(c physical, typ format.Type, raw int) *chunk {
 	codec := format.Zstd
-	if raw < smallChunk {
+	if raw < smallChunk && w.set.Len() <= rowGroupRows {
 		codec = format.Uncompressed
 	}
 	return &chunk{

@@ -1,28 +1,34 @@
 package rowset
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/encoding/thrift"
+	"github.com/parquet-go/parquet-go/format"
 
 	"github.com/trailql/trailql/convert/cloudtrail"
 )
 
 // File is a data file that this package wrote. Not safe for concurrent use.
 type File struct {
-	file    *parquet.File
-	columns []int // for each column of the table its place in the file, or -1
+	groups  []*parquet.File // one for each row group, for parquet-go knows only the codecs of the first
+	columns []int           // for each column of the table its place in the file, or -1
 	values  []parquet.Value
 }
 
 // Open reads the footer of a data file of the given size. The file is read from
 // r as needed; the caller closes it.
 func Open(r io.ReaderAt, size int64) (*File, error) {
-	f, err := parquet.OpenFile(r, size,
-		parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true), parquet.ReadBufferSize(256<<10))
+	f, err := openParquet(r, size)
+	if err != nil {
+		return nil, fmt.Errorf("open parquet file: %w", err)
+	}
+	groups, err := eachGroup(r, size, f)
 	if err != nil {
 		return nil, fmt.Errorf("open parquet file: %w", err)
 	}
@@ -30,7 +36,7 @@ func Open(r io.ReaderAt, size int64) (*File, error) {
 	for i, path := range f.Schema().Columns() {
 		places[strings.Join(path, ".")] = i
 	}
-	out := &File{file: f, values: make([]parquet.Value, 1024)}
+	out := &File{groups: groups, values: make([]parquet.Value, 1024)}
 	for _, c := range plan() {
 		name := strings.Join(c.path, ".")
 		place, ok := places[name]
@@ -46,16 +52,69 @@ func Open(r io.ReaderAt, size int64) (*File, error) {
 	return out, nil
 }
 
+func openParquet(r io.ReaderAt, size int64) (*parquet.File, error) {
+	return parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true), parquet.ReadBufferSize(256<<10))
+}
+
+// eachGroup opens each row group as a file of its own, if there are several.
+func eachGroup(r io.ReaderAt, size int64, f *parquet.File) ([]*parquet.File, error) {
+	all := f.Metadata()
+	if len(all.RowGroups) == 1 {
+		return []*parquet.File{f}, nil
+	}
+	var groups []*parquet.File
+	for i := range all.RowGroups {
+		one := *all
+		g := all.RowGroups[i]
+		g.Ordinal = 0
+		one.RowGroups, one.NumRows = []format.RowGroup{g}, g.NumRows
+		footer, err := thrift.Marshal(&thrift.CompactProtocol{}, &one)
+		if err != nil {
+			return nil, err
+		}
+		footer = append(binary.LittleEndian.AppendUint32(footer, uint32(len(footer))), "PAR1"...)
+		group, err := openParquet(withFooter{r, size, footer}, size+int64(len(footer)))
+		if err != nil {
+			return nil, err
+		}
+		groups = append(groups, group)
+	}
+	return groups, nil
+}
+
+// withFooter is a file that goes on.
+type withFooter struct {
+	io.ReaderAt
+	size   int64
+	footer []byte
+}
+
+func (f withFooter) ReadAt(p []byte, at int64) (int, error) {
+	if at >= f.size {
+		n := copy(p, f.footer[min(at-f.size, int64(len(f.footer))):])
+		if n < len(p) {
+			return n, io.EOF
+		}
+		return n, nil
+	}
+	n, err := f.ReaderAt.ReadAt(p[:min(int64(len(p)), f.size-at)], at)
+	if n < len(p) && at+int64(n) == f.size {
+		more, err := f.ReadAt(p[n:], f.size)
+		return n + more, err
+	}
+	return n, err
+}
+
 // RowGroups is the number of row groups.
-func (f *File) RowGroups() int { return len(f.file.RowGroups()) }
+func (f *File) RowGroups() int { return len(f.groups) }
 
 // Rows is the number of rows of a row group.
-func (f *File) Rows(group int) int { return int(f.file.RowGroups()[group].NumRows()) }
+func (f *File) Rows(group int) int { return int(f.groups[group].NumRows()) }
 
 // Load appends the rows of a row group to an empty set, in file order and
 // without looking for equal ones.
 func (f *File) Load(group int, s *Set) error {
-	chunks := f.file.RowGroups()[group].ColumnChunks()
+	chunks := f.groups[group].RowGroups()[0].ColumnChunks()
 	n := f.Rows(group)
 	s.rows = n
 	for range n {
@@ -99,7 +158,7 @@ func (f *File) Load(group int, s *Set) error {
 // Identities calls yield with the event time and identity hash of each row of a
 // row group, in file order. Rows without an event id have identity 0.
 func (f *File) Identities(group int, yield func(row int, micros int64, identity uint64)) error {
-	chunks := f.file.RowGroups()[group].ColumnChunks()
+	chunks := f.groups[group].RowGroups()[0].ColumnChunks()
 	var micros []int64
 	ids := chunks[0]
 	for i, c := range plan() {
