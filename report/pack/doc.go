@@ -20,7 +20,8 @@
 //     may be new, are counted by a second one over few columns (tally.go). What was in
 //     use before the period is asked of that time only, by a third one.
 //  5. [Plan.Run] streams the events, in order of time, and then the correlations:
-//     bursts, sequences and first uses (correlate.go, tallying.go).
+//     bursts, sequences and first uses (correlate.go, tallying.go). [Plan.RunInParts]
+//     reads long periods in parts, and less of what is no longer looked at (parts.go).
 //
 // The SQL is Athena's, so the same plan runs wherever that is understood.
 package pack
