@@ -44,29 +44,21 @@ const patternsAtOnce = 50
 // readTouched counts, for each declared name or ARN, what the rules on reading and
 // writing regulated data would take if it was the only one.
 func readTouched(ctx context.Context, a *asker, l *pack.Library, p Period, s Scope, patterns []string) ([]touched, error) {
+	rules := slices.DeleteFunc(slices.Clone(dataRules), func(id string) bool { return l.Rule(id) == nil })
 	var list []touched
 	for len(patterns) > 0 {
 		part := patterns[:min(patternsAtOnce, len(patterns))]
 		patterns = patterns[len(part):]
-		var counts []string
-		var params []any
-		for i, pattern := range part {
-			var terms []string
-			for _, rule := range dataRules {
-				if l.Rule(rule) == nil {
-					continue
-				}
-				c, err := l.Condition(rule, map[string]any{regulated: []string{pattern}})
-				if err != nil {
-					return nil, fmt.Errorf("data events of %s: %w", pattern, err)
-				}
-				terms, params = append(terms, c.SQL), append(params, c.Params...)
-			}
-			counts = append(counts, fmt.Sprintf("count(CASE WHEN %s THEN 1 END) AS n%d", strings.Join(append(terms, "false"), " OR "), i))
+		var each []map[string]any
+		for _, pattern := range part {
+			each = append(each, map[string]any{regulated: []string{pattern}})
 		}
-		condition, more := where(p, s)
-		sql := "SELECT " + strings.Join(counts, ", ") + " FROM cloudtrail_logs WHERE eventsource IN (" + services(l) + ") AND " + condition
-		err := a.rows(ctx, "data events of declared resources", sql, append(params, more...), func(r row) error {
+		condition, params := where(p, s)
+		counts, err := l.Counts(rules, each, pack.Statement{SQL: "eventsource IN (" + services(l) + ") AND " + condition, Params: params})
+		if err != nil {
+			return nil, fmt.Errorf("data events of declared resources: %w", err)
+		}
+		err = a.rows(ctx, "data events of declared resources", counts.SQL, counts.Params, func(r row) error {
 			for i, pattern := range part {
 				list = append(list, touched{pattern, r.number(i)})
 			}

@@ -2,7 +2,6 @@ package pack
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -249,31 +248,3 @@ const requestResources = `CASE split_part(eventsource, '.', 1)
 const resourceName = `CASE WHEN strpos({1}, ':') = 0 THEN {1}
 	WHEN {1} LIKE 'arn:%:secretsmanager:%' THEN regexp_replace(regexp_replace({1}, '` + resourcePrefix + `', ''), '` + secretSuffix + `', '')
 	ELSE regexp_replace({1}, '` + resourcePrefix + `', '') END`
-
-// Condition is what a rule takes, as a condition on an event, with its own values for
-// parameters.
-func (l *Library) Condition(rule string, params map[string]any) (Statement, error) {
-	r := l.rules[rule]
-	if r == nil {
-		return Statement{}, fmt.Errorf("%w rule %q", ErrUnknown, rule)
-	}
-	values, err := l.values(params)
-	if err != nil {
-		return Statement{}, err
-	}
-	w := &sqlWriter{}
-	w.add("CASE WHEN ")
-	r.events(w, "coalesce(eventsource, '')", "coalesce(eventname, '')")
-	w.add(" THEN ")
-	if r.Where.Value == "" {
-		w.add("true")
-	} else {
-		e, err := (&planner{lib: l, values: values}).expand(r.Where)
-		if err != nil {
-			return Statement{}, err
-		}
-		w.insert(e)
-	}
-	w.add(" ELSE false END")
-	return w.statement(), nil
-}
