@@ -51,7 +51,7 @@ type TableSpec struct {
 	Name       string // lower case letters, digits and underscores
 	Schema     *iceberg.Schema
 	Partition  []string // text columns with the identity transform, outermost first
-	Sort       []string // ascending, nulls first
+	Sort       []string // for other engines that write: ascending, nulls first
 	Properties map[string]string
 }
 

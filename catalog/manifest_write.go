@@ -103,7 +103,6 @@ func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Key
 func addedEntries(t *Table, ch Change, snapshotID int64) ([]entry, error) {
 	files := ch.Add
 	spec := t.meta.PartitionSpec()
-	sortOrder := t.meta.SortOrder().OrderID
 	entries := make([]entry, 0, len(files))
 	for i, f := range files {
 		if ch.foreign != nil {
@@ -123,7 +122,8 @@ func addedEntries(t *Table, ch Change, snapshotID int64) ([]entry, error) {
 		if err != nil {
 			return nil, fmt.Errorf("add file %q: %w", f.Path, err)
 		}
-		b.SortOrderID(sortOrder).ColumnSizes(f.ColumnSizes).ValueCounts(f.ValueCounts).NullValueCounts(f.NullCounts).
+		// No sort order: rows are sorted within row groups.
+		b.ColumnSizes(f.ColumnSizes).ValueCounts(f.ValueCounts).NullValueCounts(f.NullCounts).
 			LowerBoundValues(f.LowerBounds).UpperBoundValues(f.UpperBounds)
 		if len(f.SplitOffsets) > 0 {
 			b.SplitOffsets(f.SplitOffsets)

@@ -179,7 +179,7 @@ func TestValuesOfAnotherType(t *testing.T) {
 
 func TestLeafConstants(t *testing.T) {
 	for leaf, name := range map[Leaf]string{
-		LeafEventTime: "eventtime", LeafAWSRegion: "awsregion", LeafEventID: "eventid",
+		LeafEventTime: "eventtime", LeafEventSource: "eventsource", LeafEventName: "eventname", LeafAWSRegion: "awsregion", LeafEventID: "eventid",
 		LeafEventType: "eventtype", LeafUnmodeled: "unmodeled", LeafSourceObject: "sourceobject",
 	} {
 		l := Leaves()[leaf]

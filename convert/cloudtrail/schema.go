@@ -157,6 +157,8 @@ type Leaf uint8
 // holds them together.
 const (
 	LeafEventTime    Leaf = 19
+	LeafEventSource  Leaf = 20
+	LeafEventName    Leaf = 21
 	LeafAWSRegion    Leaf = 22
 	LeafEventID      Leaf = 31
 	LeafEventType    Leaf = 32

@@ -338,9 +338,6 @@ func (w *Writer) integers(c physical, values *chunked[int64]) {
 		ordered[i] = values.at(int(row))
 	}
 	k.index = &format.ColumnIndex{BoundaryOrder: format.Unordered}
-	if values == &w.set.micros {
-		k.index.BoundaryOrder = format.Ascending
-	}
 	least, greatest := ordered[0], ordered[0]
 	var enc delta.BinaryPackedEncoding
 	for from := 0; from < len(ordered); from += pageRows {

@@ -2,7 +2,7 @@
 // and turns them into Parquet files and back.
 //
 // Fill a [Set] with Add, which drops records that are there already, and write
-// it with Write: one file, sorted by event time. [Open] reads such a file.
+// it with Write: one file, its row groups in order of time. [Open] reads such a file.
 //
 // The columns are interned while rows arrive, so that a dictionary page costs
 // nothing to make; that and writing pages from the codes is why the pages are

@@ -83,8 +83,9 @@ func NewWriter() (*Writer, error) {
 	return &Writer{zstd: enc, out: bufio.NewWriterSize(nil, 128<<10)}, nil
 }
 
-// Write writes the rows of a set as one Parquet file, sorted by event time. The
-// set must have rows; it is not changed.
+// Write writes the rows of a set as one Parquet file. Row groups follow each other in
+// time; the rows of each are sorted by service, name and time. The set must have rows;
+// it is not changed.
 func (w *Writer) Write(out io.Writer, s *Set) (Metrics, error) {
 	w.out.Reset(out)
 	w.at, w.err, w.set = 0, nil, s
@@ -105,12 +106,13 @@ func (w *Writer) Write(out io.Writer, s *Set) (Metrics, error) {
 	w.filters, w.offsets, w.indexes = w.filters[:0], nil, nil
 	w.write([]byte("PAR1"))
 	order := s.order()
-	for from := 0; from < len(order); from += rowGroupRows {
-		w.order = order[from:min(from+rowGroupRows, len(order))]
-		w.rowGroup(from / rowGroupRows)
-	}
 	w.m.First = time.UnixMicro(s.micros.at(int(order[0]))).UTC()
 	w.m.Last = time.UnixMicro(s.micros.at(int(order[len(order)-1]))).UTC()
+	for from := 0; from < len(order); from += rowGroupRows {
+		w.order = order[from:min(from+rowGroupRows, len(order))]
+		s.group(w.order)
+		w.rowGroup(from / rowGroupRows)
+	}
 	w.footer()
 	w.m.Bytes = w.at
 	maps.DeleteFunc(w.m.UpperBounds, func(_ int, v []byte) bool { return v == nil })
@@ -147,10 +149,15 @@ func (w *Writer) rowGroup(ordinal int) {
 			entries[i] = w.set.fragments[k].entry(int(row))
 		}
 	}
-	sorted := -1
+	var sorted [3]format.SortingColumn
 	for i, c := range plan() {
-		if c.column.Name == cloudtrail.TimestampColumn {
-			sorted = i
+		switch {
+		case c.column.Name == cloudtrail.TimestampColumn:
+			sorted[2].ColumnIdx = int32(i)
+		case c.leaf == cloudtrail.LeafEventSource && c.column.Name == "eventsource":
+			sorted[0] = format.SortingColumn{ColumnIdx: int32(i), NullsFirst: true}
+		case c.leaf == cloudtrail.LeafEventName && c.column.Name == "eventname":
+			sorted[1] = format.SortingColumn{ColumnIdx: int32(i), NullsFirst: true}
 		}
 		switch {
 		case c.list != nil:
@@ -166,7 +173,7 @@ func (w *Writer) rowGroup(ordinal int) {
 		}
 	}
 	g := &w.file.RowGroups[len(w.file.RowGroups)-1]
-	g.SortingColumns = []format.SortingColumn{{ColumnIdx: int32(sorted)}}
+	g.SortingColumns = sorted[:]
 	g.TotalCompressedSize = w.at - start
 	for i := range g.Columns {
 		g.TotalByteSize += g.Columns[i].MetaData.TotalUncompressedSize
