@@ -31,28 +31,38 @@ func (h *archive) cuts(p Period, events int64) []time.Time {
 	return cuts
 }
 
-// identityColumns are those of identity.
-var identityColumns = []string{"event_id", "log_object", "log_index"}
+// identityColumns are those of identity, keyColumns those of findingID, and matchColumns
+// those that exceptions look at.
+var (
+	identityColumns = []string{"event_id", "log_object", "log_index"}
+	keyColumns      = []string{"account_id", "region", "resource", "actor"}
+	matchColumns    = []string{"account_id", "region", "resource", "actor", "source_ip"}
+)
 
 // brief names the columns that the findings of a rule are counted by, once none of its
-// controls can list any more of them. A finding that an exception or an earlier report
-// may know needs all.
+// controls can list any more of them.
 func (c *collection) brief(rule *pack.Rule) ([]string, bool) {
 	severity := rule.Severity
 	for _, raise := range rule.Raise {
 		severity = max(severity, raise.To)
 	}
-	columns := []string{}
+	var columns []string
 	if c.scopes[rule.ID.Value] != nil {
 		columns = append(columns, identityColumns...)
 	}
 	for _, at := range c.byRule[rule.ID.Value] {
 		k := at.control
-		if k.before != nil || len(at.rule.exceptions) > 0 || len(k.findings) < c.limit(severity, c.room()) {
+		if len(k.findings) < c.limit(severity, c.room()) {
 			return nil, false
 		}
 		if k.events.Size > 0 {
 			columns = append(columns, identityColumns...)
+		}
+		if k.before != nil {
+			columns = append(columns, keyColumns...)
+		}
+		if len(at.rule.exceptions) > 0 {
+			columns = append(columns, matchColumns...)
 		}
 		for _, g := range k.groups {
 			columns = append(columns, g.columns...)

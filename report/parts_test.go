@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"fmt"
+	"net/netip"
 	"reflect"
 	"strings"
 	"testing"
@@ -45,10 +46,10 @@ func TestParts(t *testing.T) {
 		{"a sample", func(o *report.Options) {
 			o.MaxFindings, o.Sample = 2, report.SampleOptions{Size: 5, Seed: 1}
 		}, true},
-		{"an earlier report", func(o *report.Options) { o.MaxFindings, o.Baseline = 2, before }, false},
+		{"an earlier report", func(o *report.Options) { o.MaxFindings, o.Baseline = 2, before }, true},
 		{"exceptions for one control", func(o *report.Options) {
 			one := report.Exception{ID: "x", Reason: "known", Ticket: "T", ApprovedBy: "B", Expires: "2027-01-01", Controls: []string{"odd"}}
-			one.Match.Resources = []string{"bucket1"}
+			one.Match.Resources, one.Match.IPs = []string{"bucket1"}, []netip.Prefix{netip.MustParsePrefix("192.0.2.1/32")}
 			o.MaxFindings, o.Exceptions = 2, report.Exceptions{List: []report.Exception{one}}
 		}, true},
 	} {

@@ -18,7 +18,7 @@ import (
 // have written them.
 type Event struct {
 	Time   time.Time // UTC
-	Values []string  // of EvidenceColumns, in that order; "" for what the record lacks
+	Values []string  // of EvidenceColumns, in that order; "" for what the record lacks or [Parts] leave out
 	Taken  []Taken   // in the order of the library's rules
 }
 
