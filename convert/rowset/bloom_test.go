@@ -7,38 +7,17 @@ import (
 	"testing"
 
 	"github.com/parquet-go/parquet-go"
-
-	"github.com/trailql/trailql/convert/cloudtrail"
 )
 
 // Another reader finds every value by the filters, and few that are not there.
 func TestBloomFilters(t *testing.T) {
-	s := New(&Pool{})
-	s.Region, s.Date = "us-east-1", "2023-07-10"
 	const rows = rowGroupRows + 5000 // two row groups
-	d := cloudtrail.NewDecoder()
 	var text strings.Builder
 	for i := range rows {
 		fmt.Fprintf(&text, `{"eventVersion":"1.08","eventTime":"2023-07-10T12:00:00Z","eventName":"x","eventID":"id-%d","sourceIPAddress":"10.0.0.%d","userIdentity":{"arn":"arn-%d"}}`+"\n", i, i%200, i%3000)
 	}
-	d.Reset(strings.NewReader(text.String()))
-	for range rows {
-		rec, err := d.Next()
-		if err != nil {
-			t.Fatal(err)
-		}
-		rec.Set(cloudtrail.LeafSourceObject, []byte("object"))
-		s.Add(rec)
-	}
-	w, err := NewWriter()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out bytes.Buffer
-	if _, err := w.Write(&out, s); err != nil {
-		t.Fatal(err)
-	}
-	f, err := parquet.OpenFile(bytes.NewReader(out.Bytes()), int64(out.Len()))
+	file := written(t, text.String())
+	f, err := parquet.OpenFile(bytes.NewReader(file), int64(len(file)))
 	if err != nil {
 		t.Fatal(err)
 	}

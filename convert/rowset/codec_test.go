@@ -17,8 +17,6 @@ import (
 // codesFrom is a file of records of which those from one on have an errorCode.
 func codesFrom(t *testing.T, first, rows, from int) []byte {
 	t.Helper()
-	s := New(&Pool{})
-	s.Region, s.Date = "us-east-1", "2023-07-10"
 	var text strings.Builder
 	for i := first; i < first+rows; i++ {
 		code := ""
@@ -27,25 +25,7 @@ func codesFrom(t *testing.T, first, rows, from int) []byte {
 		}
 		fmt.Fprintf(&text, `{"eventTime":"2023-07-10T%02d:%02d:%02dZ","eventName":"x","eventID":"id-%d"%s}`+"\n", i/10000, i/100%60, i/6000%60, i, code)
 	}
-	d := cloudtrail.NewDecoder()
-	d.Reset(strings.NewReader(text.String()))
-	for range rows {
-		rec, err := d.Next()
-		if err != nil {
-			t.Fatal(err)
-		}
-		rec.Set(cloudtrail.LeafSourceObject, []byte("object"))
-		s.Add(rec)
-	}
-	w, err := NewWriter()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out bytes.Buffer
-	if _, err := w.Write(&out, s); err != nil {
-		t.Fatal(err)
-	}
-	return out.Bytes()
+	return written(t, text.String())
 }
 
 func footer(t *testing.T, file []byte) (*format.FileMetaData, []byte) {

@@ -72,6 +72,35 @@ func corpusSet(t *testing.T) (*Set, map[string]int) {
 	return s, want
 }
 
+// written is a file of records, which are JSON.
+func written(t *testing.T, records string) []byte {
+	t.Helper()
+	s := New(&Pool{})
+	s.Region, s.Date = "us-east-1", "2023-07-10"
+	d := cloudtrail.NewDecoder()
+	d.Reset(strings.NewReader(records))
+	for {
+		rec, err := d.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		rec.Set(cloudtrail.LeafSourceObject, []byte("object"))
+		s.Add(rec)
+	}
+	w, err := NewWriter()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if _, err := w.Write(&out, s); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
 // sortKey is what the rows of a row group are sorted by.
 func sortKey(rec *cloudtrail.Record) string {
 	return fmt.Sprintf("%s\x00%s\x00%020d", rec.Text(cloudtrail.LeafEventSource), rec.Text(cloudtrail.LeafEventName), rec.Time.UnixMicro())
@@ -109,40 +138,21 @@ func inOrder(t *testing.T, f *File, see func(*cloudtrail.Record)) (rows int) {
 // TestOrderOfRowGroups: row groups follow each other in time, and no page index says that
 // times ascend where they do not.
 func TestOrderOfRowGroups(t *testing.T) {
-	s := New(&Pool{})
-	s.Region, s.Date = "us-east-1", "2023-07-10"
 	const rows = rowGroupRows + 5000
 	var text strings.Builder
 	for i := range rows {
 		fmt.Fprintf(&text, `{"eventTime":"2023-07-10T%02d:%02d:%02dZ","eventSource":"s%d.amazonaws.com","eventName":"n%d","eventID":"id-%d"}`+"\n",
 			23-i%24, i%60, i/60%60, i%2, i%2, i)
 	}
-	d := cloudtrail.NewDecoder()
-	d.Reset(strings.NewReader(text.String()))
-	for range rows {
-		rec, err := d.Next()
-		if err != nil {
-			t.Fatal(err)
-		}
-		rec.Set(cloudtrail.LeafSourceObject, []byte("object"))
-		s.Add(rec)
-	}
-	w, err := NewWriter()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out bytes.Buffer
-	if _, err := w.Write(&out, s); err != nil {
-		t.Fatal(err)
-	}
-	f, err := Open(bytes.NewReader(out.Bytes()), int64(out.Len()))
+	file := written(t, text.String())
+	f, err := Open(bytes.NewReader(file), int64(len(file)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if n := inOrder(t, f, func(*cloudtrail.Record) {}); n != rows || f.RowGroups() != 2 {
 		t.Errorf("%d rows in %d row groups", n, f.RowGroups())
 	}
-	other, err := parquet.OpenFile(bytes.NewReader(out.Bytes()), int64(out.Len()))
+	other, err := parquet.OpenFile(bytes.NewReader(file), int64(len(file)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +163,7 @@ func TestOrderOfRowGroups(t *testing.T) {
 	for g, group := range other.Metadata().RowGroups {
 		c := group.Columns[at.ColumnIndex]
 		var index format.ColumnIndex
-		text := out.Bytes()[c.ColumnIndexOffset:][:c.ColumnIndexLength]
+		text := file[c.ColumnIndexOffset:][:c.ColumnIndexLength]
 		if err := thrift.Unmarshal(&thrift.CompactProtocol{}, text, &index); err != nil {
 			t.Fatal(err)
 		}
