@@ -120,7 +120,7 @@ func readArchive(ctx context.Context, a *asker, p Period, s Scope) (*archive, Co
 			}
 			h.hours[o][hour] += n
 		}
-		cell := h.cell(at, time.Unix(hour*3600, 0).UTC().Format(time.DateOnly))
+		cell := h.cell(at, timeOf(hour).Format(time.DateOnly))
 		cell.events += n
 		cell.hours[hour] = true
 		if first := r.time(4); c.First.IsZero() || first.Before(c.First) {

@@ -131,7 +131,7 @@ func (f *gapFinder) findLacking() {
 		f.addHours(at, hours, "no digest ends in these hours, and they have no events")
 		if without > 0 {
 			f.undecided = append(f.undecided, fmt.Sprintf("%s: no valid digest ends in %s from %s to %s, so that nothing tells whether all log files of them are there",
-				at, quantity.Plural(without, "hour"), f.time(first).Format("2006-01-02 15:04Z"), f.time(last+1).Format("2006-01-02 15:04Z")))
+				at, quantity.Plural(without, "hour"), timeOf(first).Format("2006-01-02 15:04Z"), timeOf(last+1).Format("2006-01-02 15:04Z")))
 		}
 	}
 }

@@ -113,9 +113,7 @@ func ends(days map[date]int64) (first, last date) {
 type hour = int64
 
 func hourOf(t time.Time) hour { return t.Unix() / 3600 }
-func (f *gapFinder) time(h hour) time.Time {
-	return time.Unix(h*3600, 0).UTC()
-}
+func timeOf(h hour) time.Time { return time.Unix(h*3600, 0).UTC() }
 
 // silence is a span of hours without events.
 type silence struct{ from, to hour }
@@ -170,10 +168,10 @@ func (f *gapFinder) bounds() {
 	if t := f.archive.shown; !t.IsZero() {
 		end = max(end, hourOf(t)) // the last hour may have got no more than its beginning
 	}
-	if t := f.time(begin); t.After(f.period.From) {
+	if t := timeOf(begin); t.After(f.period.From) {
 		f.add(place{}, silence{hourOf(f.period.From), begin}, "the archive begins on "+t.Format("2006-01-02 15:04Z"))
 	}
-	if t := f.time(end); t.Before(f.period.To) {
+	if t := timeOf(end); t.Before(f.period.To) {
 		f.add(place{}, silence{end, hourOf(f.period.To.Add(time.Hour - 1))}, "the archive ends on "+t.Format("2006-01-02 15:04Z"))
 	}
 	f.within = silence{max(begin, window.from), min(end, window.to)}
@@ -182,7 +180,7 @@ func (f *gapFinder) bounds() {
 // add makes a gap of the part of a silence that lies in the period.
 func (f *gapFinder) add(at place, s silence, reason string) {
 	f.known = append(f.known, knownSilence{at, s})
-	from, to := f.time(s.from), f.time(s.to)
+	from, to := timeOf(s.from), timeOf(s.to)
 	if from.Before(f.period.From) {
 		from = f.period.From
 	}
@@ -210,7 +208,7 @@ func (f *gapFinder) knownOf(at place) []silence {
 func (f *gapFinder) silent(at place) {
 	has := map[date]bool{}
 	for hour := range f.archive.hours[at] {
-		has[civil(time.Unix(hour*3600, 0).UTC())] = true
+		has[civil(timeOf(hour))] = true
 	}
 	known := f.knownOf(at)
 	var open *Gap
@@ -391,7 +389,7 @@ func (f *gapFinder) usual(at place) *usual {
 }
 
 // dayKind is 1 on Saturdays and Sundays.
-func dayKind(h hour) int { return weekend(civil(time.Unix(h*3600, 0).UTC())) }
+func dayKind(h hour) int { return weekend(civil(timeOf(h))) }
 
 func weekend(d date) int {
 	if w := d.weekday(); w == time.Saturday || w == time.Sunday {
@@ -408,7 +406,7 @@ func (u *usual) judge(s silence, hours float64) (verdict, string) {
 		return isGap, "nothing of any account"
 	}
 	since := ""
-	if !u.last.utc().After(time.Unix(s.from*3600, 0)) {
+	if !u.last.utc().After(timeOf(s.from)) {
 		since = ", and it is silent since " + u.last.String()
 	}
 	if u.last.utc().Add(closedAfter).Before(u.period.From) {

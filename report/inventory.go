@@ -171,7 +171,7 @@ func (i *Inventory) readPlaces(ctx context.Context, a *asker) error {
 		p := places[key]
 		for _, hour := range slices.Sorted(maps.Keys(hours[p])) {
 			n := hours[p][hour]
-			n.Hour = time.Unix(hour*3600, 0).UTC()
+			n.Hour = timeOf(hour)
 			p.Hours = append(p.Hours, n)
 		}
 		p.MissingDigests = missingDigests(p.Hours)

@@ -18,7 +18,7 @@ func (h *archive) cuts(p Period, events int64) []time.Time {
 	var earlier, part int64 // events of the parts before, and of this one
 	hours := h.around[place{}]
 	for _, at := range slices.Sorted(maps.Keys(hours)) {
-		start := time.Unix(at*3600, 0).UTC()
+		start := timeOf(at)
 		if start.Before(p.From) || !start.Before(p.To) {
 			continue
 		}

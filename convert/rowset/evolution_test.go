@@ -13,29 +13,14 @@ import (
 // A file from before the table had a column reads as null in it.
 func TestOpenOlderFile(t *testing.T) {
 	text := `{"eventVersion":"1.08","eventTime":"2026-01-02T03:04:05Z","eventName":"GetObject","eventID":"e","tlsDetails":{"keyExchange":"x25519","tlsVersion":"TLSv1.3"}}`
-	s := New(&Pool{})
-	s.Region, s.Date = "r", "d"
-	for rec, err := range cloudtrail.Records(strings.NewReader(text)) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.Add(rec)
-	}
-	w, err := NewWriter()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var whole bytes.Buffer
-	if _, err := w.Write(&whole, s); err != nil {
-		t.Fatal(err)
-	}
+	whole := written(t, text)
 	for _, tt := range []struct{ name, drop, add, want, fail string }{
 		{name: "the table's columns", want: text},
 		{name: "one less", drop: "tlskeyexchange", want: `{"eventVersion":"1.08","eventTime":"2026-01-02T03:04:05Z","eventName":"GetObject","eventID":"e","tlsDetails":{"tlsVersion":"TLSv1.3"}}`},
 		{name: "one more", add: "mystery", fail: "column mystery is not known"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			b := rewrite(t, whole.Bytes(), tt.drop, tt.add)
+			b := rewrite(t, whole, tt.drop, tt.add)
 			f, err := Open(bytes.NewReader(b), int64(len(b)))
 			if tt.fail != "" {
 				if err == nil || !strings.Contains(err.Error(), tt.fail) {
