@@ -70,13 +70,14 @@ type ruleCount struct {
 // grouping counts by some columns.
 type grouping struct {
 	columns []string
-	at      []int // of the evidence; -1 for a rule's own
-	counts  map[string]int64
+	at      []int             // of the evidence; -1 for a rule's own
+	counts  map[string]*int64 // by values, with \x00 between them
 	others  int64
+	key     []byte // of the finding that is added
 }
 
 func newGrouping(columns ...string) *grouping {
-	g := &grouping{columns: columns, counts: map[string]int64{}}
+	g := &grouping{columns: columns, counts: map[string]*int64{}}
 	for _, c := range columns {
 		g.at = append(g.at, column(c))
 	}
@@ -84,26 +85,34 @@ func newGrouping(columns ...string) *grouping {
 }
 
 func (g *grouping) add(f *Finding) {
-	values := make([]string, len(g.at))
+	g.key = g.key[:0]
 	for i, at := range g.at {
+		if i > 0 {
+			g.key = append(g.key, 0)
+		}
 		if at >= 0 {
-			values[i] = f.Values[at]
+			g.key = append(g.key, f.Values[at]...)
 		} else {
-			values[i] = f.Columns[g.columns[i]]
+			g.key = append(g.key, f.Columns[g.columns[i]]...)
 		}
 	}
-	key := strings.Join(values, "\x00")
-	if _, ok := g.counts[key]; !ok && len(g.counts) >= maxGroupKeys {
+	n := g.counts[string(g.key)] // which copies nothing
+	switch {
+	case n != nil:
+		*n++
+	case len(g.counts) < maxGroupKeys:
+		n = new(int64)
+		*n = 1
+		g.counts[string(g.key)] = n
+	default:
 		g.others++
-		return
 	}
-	g.counts[key]++
 }
 
 func (g *grouping) group() Group {
 	out := Group{Columns: g.columns, Others: g.others}
 	for key, n := range g.counts {
-		out.Rows = append(out.Rows, GroupRow{Values: strings.Split(key, "\x00"), Count: n})
+		out.Rows = append(out.Rows, GroupRow{Values: strings.Split(key, "\x00"), Count: *n})
 	}
 	slices.SortFunc(out.Rows, func(a, b GroupRow) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), slices.Compare(a.Values, b.Values))
@@ -232,7 +241,10 @@ func joined(columns map[string]string) string {
 // sorted are the findings in order of time.
 func (k *collector) sorted() []Finding {
 	slices.SortStableFunc(k.findings, func(a, b Finding) int {
-		return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Value("event_id"), b.Value("event_id")), cmp.Compare(a.ID, b.ID))
+		if c := a.Time.Compare(b.Time); c != 0 {
+			return c // as it is nearly always
+		}
+		return cmp.Or(cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Values[eventIDColumn], b.Values[eventIDColumn]), cmp.Compare(a.ID, b.ID))
 	})
 	return k.findings
 }

@@ -270,6 +270,7 @@ func (t *tally) judge(key []string, steps []step) []Correlation {
 	var found []Correlation
 	var open *Correlation
 	from, counted := 0, 0 // counted: steps that the open burst has
+	values := map[string]bool{}
 	for i, end := range steps {
 		reached := int64(0)
 		var lo int
@@ -277,7 +278,7 @@ func (t *tally) judge(key []string, steps []step) []Correlation {
 			for from < i && steps[from].number < end.number-1 {
 				from++
 			}
-			values := map[string]bool{}
+			clear(values)
 			lo = i
 			if int64(i-from+1) < t.least {
 				open = nil
