@@ -88,13 +88,16 @@ func (a *analysis) castToText(e *expr, from Type, instead func(before, after str
 		for value.kind == parenExpr {
 			value = value.args[0]
 		}
-		zone := value.args[len(value.args)-1]
 		before, after := printed(from.Scale)
 		a.patches.replace(e.extent, func(w *writer) {
 			w.text("("+before, e.start)
 			w.source(e.args[0].extent)
 			w.text(after+" || ' ' || ", e.start)
-			w.source(zone.extent)
+			if from.Zone != "" {
+				w.text(from.Zone, e.start)
+			} else {
+				w.source(value.args[len(value.args)-1].extent)
+			}
 			w.text(")", e.end-1)
 		})
 	case Binary:

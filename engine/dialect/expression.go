@@ -47,7 +47,7 @@ func (a *analysis) exprType(e *expr, in *scope, ctes *cteScope) Type {
 		return Type{Kind: Lambda}
 	case queryExpr:
 		if s := a.query(e.query, in, ctes); len(s.columns) == 1 {
-			return s.columns[0].Type
+			return a.inZone(e.extent, s.columns[0].Type)
 		}
 		return Type{}
 	case existsExpr:
@@ -68,14 +68,11 @@ func (a *analysis) exprType(e *expr, in *scope, ctes *cteScope) Type {
 		return types[0]
 	case binaryExpr:
 		return a.binary(e, types)
-	case compareExpr:
+	case compareExpr, betweenExpr, inExpr:
 		if e.query == nil {
 			a.comparable(e.args, types)
-		}
-		return Type{Kind: Boolean}
-	case betweenExpr, inExpr:
-		if e.query == nil {
-			a.comparable(e.args, types)
+		} else {
+			a.sameInstants(e.args, types)
 		}
 		return Type{Kind: Boolean}
 	case isExpr:
@@ -98,7 +95,7 @@ func (a *analysis) exprType(e *expr, in *scope, ctes *cteScope) Type {
 	case subscriptExpr:
 		return a.subscript(e, types)
 	case zoneExpr:
-		return a.atTimeZone(e, types[0], e.args[0], e.args[1].extent)
+		return a.atTimeZone(e, types[0], e.args[0], e.args[1])
 	case extractExpr:
 		return a.extract(e, types[0])
 	}
@@ -237,7 +234,7 @@ func (a *analysis) column(e *expr, in *scope) Type {
 		a.quoteParts(qualified)
 	}
 	if m.rest == len(e.parts) {
-		return m.typ
+		return a.inZone(at, m.typ)
 	}
 	if a.sql[name.start] == '`' { // `resources.0.ARN`: all parts have the same place
 		var names []string
@@ -453,14 +450,30 @@ func (a *analysis) subscript(e *expr, types []Type) Type {
 
 func (a *analysis) cases(e *expr, types []Type) Type {
 	var results []Type
+	var values []*expr
 	whens := types[1:]
 	for i := 1; i < len(whens); i += 2 {
-		results = append(results, whens[i])
+		results, values = append(results, whens[i]), append(values, e.args[1+i])
 	}
 	if len(whens)%2 == 1 {
-		results = append(results, whens[len(whens)-1])
+		results, values = append(results, whens[len(whens)-1]), append(values, e.args[len(whens)])
 	}
-	return common(results)
+	return a.oneOf(values, results)
+}
+
+// oneOf is the type of what is one of some values. Of instants in different zones it has
+// none.
+func (a *analysis) oneOf(values []*expr, types []Type) Type {
+	zones := map[string]bool{}
+	for _, t := range types {
+		if t.Kind != Unknown {
+			zones[t.Zone] = true
+		}
+	}
+	if len(zones) > 1 {
+		a.sameInstants(values, types)
+	}
+	return common(types)
 }
 
 // binary is an operator between values. Division of integers and decimals by
@@ -591,10 +604,9 @@ func (a *analysis) comparable(args []*expr, types []Type) {
 		a.trinoComparable(args, types)
 		return
 	}
+	a.sameInstants(args, types)
 	for i, e := range args {
 		switch {
-		case types[i].Kind == Zoned:
-			a.instant(e)
 		case types[i].Kind == JSON && texts: // an error in Trino
 			a.asText(e, types[i])
 		case addresses:
@@ -612,11 +624,12 @@ func (a *analysis) asText(e *expr, t Type) {
 
 // atTimeZone: the same instant, shown in another zone. Its local time stands
 // for it, and the instant comes back where one is needed.
-func (a *analysis) atTimeZone(e *expr, t Type, value *expr, zone extent) Type {
+func (a *analysis) atTimeZone(e *expr, t Type, value, in *expr) Type {
 	if t.Kind == Zoned { // only the outermost zone matters
-		value = value.zoned
+		a.instant(value)
 	}
 	e.zoned = value
+	zone := in.extent
 	cast := !value.result.isInstant()
 	a.patches.replace(e.extent, func(w *writer) {
 		w.text("(", e.start)
@@ -631,7 +644,32 @@ func (a *analysis) atTimeZone(e *expr, t Type, value *expr, zone extent) Type {
 		w.source(zone)
 		w.text(")", e.end-1)
 	})
-	return Type{Kind: Zoned, Scale: value.result.Scale}
+	result := Type{Kind: Zoned, Scale: value.result.Scale}
+	if in.kind == stringExpr {
+		result.Zone = quoteText(in.text)
+	}
+	return result
+}
+
+// inZone puts the time zone on a column that has instants.
+func (a *analysis) inZone(e extent, t Type) Type {
+	if t.stored && a.target == ForDuckDB {
+		a.patches.at(e).zone = t.Zone
+	}
+	return t.shown()
+}
+
+// sameInstants takes time zones off, and off the types.
+func (a *analysis) sameInstants(args []*expr, types []Type) {
+	if a.target == ForTrino {
+		return
+	}
+	for i, e := range args {
+		if types[i].Kind == Zoned {
+			a.instant(e)
+			types[i] = Type{Kind: TimestampTZ, Scale: types[i].Scale}
+		}
+	}
 }
 
 // instant takes the time zone off again.
@@ -640,6 +678,13 @@ func (a *analysis) instant(e *expr) {
 		e = e.args[0]
 	}
 	if e.zoned == nil {
+		p := a.patches.byPart[e.extent]
+		switch {
+		case p != nil && p.zone != "":
+			p.zone = ""
+		case e.result.Zone != "": // of a function, which has made a local time of local times
+			a.patches.wrap(e.extent, "(", " AT TIME ZONE "+e.result.Zone+")")
+		}
 		return
 	}
 	value := e.zoned

@@ -18,9 +18,10 @@ type analysis struct {
 	database    string
 	databases   []string
 	literals    []string
-	top         *body // the outermost SELECT
-	current     *item // of it
-	marks       []int // offsets of the parameters, in order, once all is read
+	top         *body          // the outermost SELECT
+	shown       map[*body]bool // those whose rows are the result
+	current     *item          // of it
+	marks       []int          // offsets of the parameters, in order, once all is read
 	macros      map[string]bool
 	tries       int   // calls of try around
 	quotedMarks []int // offsets of the '?' of Lake dashboards
@@ -139,7 +140,7 @@ func (a *analysis) selection(b *body, q *query, outer *scope, ctes *cteScope) sh
 		if b == a.top {
 			a.current = i
 		}
-		a.item(i, in, ctes, &s, aliases)
+		a.item(i, in, ctes, &s, aliases, a.shown[b])
 	}
 	for _, e := range b.distinctOn {
 		a.expr(e, in, ctes)
@@ -155,8 +156,14 @@ func (a *analysis) selection(b *body, q *query, outer *scope, ctes *cteScope) sh
 			behind.aliased[strings.ToLower(i.alias.text)] = i.expr
 		}
 	}
+	behind.aliases = make(map[string]Type, len(aliases))
+	for name, t := range aliases {
+		behind.aliases[name] = t.bare()
+	}
 	for _, e := range b.group {
-		a.expr(e, &behind, ctes)
+		if t := a.expr(e, &behind, ctes); t.Zone != "" && !a.shown[b] {
+			a.instant(e) // as in the list
+		}
 	}
 	for _, e := range []*expr{b.having, b.qualify} {
 		if e != nil {
@@ -168,9 +175,11 @@ func (a *analysis) selection(b *body, q *query, outer *scope, ctes *cteScope) sh
 		a.window(w.window, &behind, ctes)
 	}
 	last := behind
-	last.aliasesFirst = true
+	last.aliases, last.aliasesFirst = aliases, true
 	for _, e := range q.order {
-		a.expr(e, &last, ctes)
+		if t := a.expr(e, &last, ctes); t.Zone != "" && e.kind == columnExpr {
+			a.instant(e)
+		}
 	}
 	for _, e := range q.limits {
 		a.expr(e, outer, ctes)
@@ -178,10 +187,16 @@ func (a *analysis) selection(b *body, q *query, outer *scope, ctes *cteScope) sh
 	return s
 }
 
-func (a *analysis) item(i *item, in *scope, ctes *cteScope, s *shape, aliases map[string]Type) {
+// item adds one of a select list to what it shows. Instants in a constant time zone keep
+// it in the type of their column, unless it is the result: there the local time is.
+func (a *analysis) item(i *item, in *scope, ctes *cteScope, s *shape, aliases map[string]Type, shown bool) {
 	e := i.expr
 	if e.kind == starExpr {
+		from := len(s.columns)
 		a.star(i, in, ctes, s)
+		if shown {
+			a.showZones(i, s.columns[from:])
+		}
 		return
 	}
 	// DISTINCT (a, b) means the columns a and b to those who write it; Trino
@@ -197,7 +212,7 @@ func (a *analysis) item(i *item, in *scope, ctes *cteScope, s *shape, aliases ma
 		}
 	case e.kind == columnExpr:
 		name = e.parts[len(e.parts)-1].text
-		if p := a.own.byPart[e.extent]; p != nil && (p.write != nil || p.before != "") {
+		if p := a.own.byPart[e.extent]; p != nil && (p.write != nil || p.before != "" || p.zone != "") {
 			a.own.wrap(i.extent, "", " AS "+quoteName(strings.ToLower(name)))
 		}
 	default:
@@ -217,13 +232,58 @@ func (a *analysis) item(i *item, in *scope, ctes *cteScope, s *shape, aliases ma
 		}
 		a.own.wrap(e.extent, "CAST(", after)
 	}
-	if t.Kind == Zoned && a.target == ForDuckDB {
+	switch {
+	case t.Kind != Zoned || a.target != ForDuckDB:
+	case t.Zone == "" || shown:
 		t = Type{Kind: Timestamp, Scale: 3}
+	default:
+		a.instant(e)
+		t.stored = true
 	}
 	s.columns = append(s.columns, Column{strings.ToLower(name), t})
 	if i.alias != nil {
 		aliases[strings.ToLower(name)] = t
 	}
+}
+
+// showZones puts the time zones on the columns that a * of the result has.
+func (a *analysis) showZones(i *item, columns []Column) {
+	if i.exclude || len(i.extras) > 0 || a.target != ForDuckDB {
+		return // their instants, in UTC
+	}
+	times := map[string]int{}
+	for _, c := range columns {
+		times[c.Name]++
+	}
+	of := "" // x.*
+	if parts := i.expr.parts; len(parts) > 0 {
+		of = quoteName(strings.ToLower(parts[len(parts)-1].text)) + "."
+	}
+	var list []string
+	for k, c := range columns {
+		if name := quoteName(c.Name); c.Type.stored && times[c.Name] == 1 {
+			list = append(list, of+name+" AT TIME ZONE "+c.Type.Zone+" AS "+name)
+			columns[k].Type = Type{Kind: Timestamp, Scale: 3}
+		}
+	}
+	if list != nil {
+		a.patches.wrap(i.extent, "", " REPLACE ("+strings.Join(list, ", ")+")")
+	}
+}
+
+// resultBodies are those whose rows are those of a query.
+func resultBodies(b *body, in map[*body]bool) map[*body]bool {
+	switch {
+	case b == nil:
+	case b.kind == queryBody:
+		resultBodies(b.query.body, in)
+	case b.kind == setBody:
+		resultBodies(b.left, in)
+		resultBodies(b.right, in)
+	default:
+		in[b] = true
+	}
+	return in
 }
 
 // nameFields gives a ROW that is a result Trino's names for its fields.

@@ -131,7 +131,7 @@ func (a *analysis) extreme(e *expr, types []Type) (Type, bool) {
 // ifElse: IF without ELSE.
 func (a *analysis) ifElse(e *expr, types []Type) (Type, bool) {
 	if len(e.args) == 3 {
-		return common(types[1:]), true
+		return a.oneOf(e.args[1:], types[1:]), true
 	}
 	if len(e.args) != 2 {
 		return Type{}, false
@@ -199,7 +199,7 @@ func (a *analysis) contains(e *expr, types []Type) (Type, bool) {
 		a.patches.replaceText(e.call.name, a.network("trino_ip_contains", false))
 	} else if types[0].isText() && !types[0].isJSON() {
 		a.fail(e.start, "contains searches an array", "for text write strpos(text, part) > 0")
-	} else if types[0].Kind == List {
+	} else if types[0].Kind == List && types[0].element().Kind != Zoned {
 		a.comparable(e.args[1:], types[1:])
 	}
 	return Type{Kind: Boolean}, true
@@ -395,7 +395,7 @@ func (a *analysis) atZoneCall(e *expr, types []Type) (Type, bool) {
 		return Type{}, false
 	}
 	e.opAt = e.call.name
-	return a.atTimeZone(e, types[0], e.args[0], e.args[1].extent), true
+	return a.atTimeZone(e, types[0], e.args[0], e.args[1]), true
 }
 
 // castCall writes as a cast what is one: planning sees through casts.
@@ -426,11 +426,6 @@ func (a *analysis) truncateTime(e *expr, types []Type) (Type, bool) {
 		return Type{}, false
 	case Date:
 		a.patches.wrap(e.extent, "CAST(", " AS DATE)")
-	case Zoned:
-		if a.target == ForTrino {
-			return types[1], true
-		}
-		return Type{Kind: Timestamp, Scale: 3}, true
 	}
 	return types[1], true
 }
@@ -477,4 +472,4 @@ func (a *analysis) histogram(e *expr, types []Type) (Type, bool) {
 	return mapOf(types[0], Type{Kind: Integer}), true
 }
 
-func (a *analysis) firstType(_ *expr, types []Type) (Type, bool) { return common(types), true }
+func (a *analysis) firstType(e *expr, types []Type) (Type, bool) { return a.oneOf(e.args, types), true }

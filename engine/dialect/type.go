@@ -21,7 +21,7 @@ const (
 	Time
 	Timestamp   // Scale digits of a second
 	TimestampTZ // an instant
-	Zoned       // an instant that is shown in another time zone; DuckDB has the local time
+	Zoned       // an instant that is shown in another time zone; DuckDB has the local time, in columns of queries the instant
 	Interval
 	Binary
 	Address // an IP address, as text
@@ -39,6 +39,22 @@ type Type struct {
 	Key    *Type
 	Elem   *Type
 	Fields []Column // names may be "" in a ROW without names
+	Zone   string   // of Zoned: the time zone as SQL; "" where it is no constant
+	stored bool     // of Zoned: a column that has the instant
+}
+
+// shown is the type of an expression for a column: its local time.
+func (t Type) shown() Type {
+	t.stored = false
+	return t
+}
+
+// bare is the type of a column where its zone is not put on.
+func (t Type) bare() Type {
+	if t.stored {
+		return Type{Kind: TimestampTZ, Scale: t.Scale}
+	}
+	return t
 }
 
 func listOf(t Type) Type     { return Type{Kind: List, Elem: &t} }

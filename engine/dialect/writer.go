@@ -30,6 +30,7 @@ func sourceOffset(spans []span, offset int) int {
 type patch struct {
 	extent
 	before, after string
+	zone          string          // that an instant is shown in, innermost; "" for none
 	write         func(w *writer) // nil copies the part, with the patches in it
 }
 
@@ -125,10 +126,16 @@ func (w *writer) source(e extent) {
 func (w *writer) apply(p *patch) {
 	w.active[p] = true
 	w.text(p.before, p.start)
+	if p.zone != "" {
+		w.text("(", p.start)
+	}
 	if p.write != nil {
 		p.write(w)
 	} else {
 		w.source(p.extent)
+	}
+	if p.zone != "" {
+		w.text(" AT TIME ZONE "+p.zone+")", max(p.start, p.end-1))
 	}
 	w.text(p.after, max(p.start, p.end-1))
 	delete(w.active, p)
