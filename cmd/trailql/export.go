@@ -10,6 +10,7 @@ import (
 
 	"github.com/trailql/trailql/catalog"
 	"github.com/trailql/trailql/convert"
+	"github.com/trailql/trailql/engine/output"
 	"github.com/trailql/trailql/engine/quantity"
 )
 
@@ -29,8 +30,9 @@ func newExportCommand(a *app) *cobra.Command {
 		Short: "Write the original records back as CloudTrail log files",
 		Long: `Writes the records of the warehouse as they were delivered, equal as JSON.
 
--o - writes JSON lines to stdout. -o DIR writes files of at most 50 MB of JSON
-under DIR/AWSLogs/CloudTrail/REGION/YYYY/MM/DD, which trailql convert and other
+-o - writes JSON lines to stdout; on a terminal, characters that would harm it
+are written as \u escapes. -o DIR writes files of at most 50 MB of JSON under
+DIR/AWSLogs/CloudTrail/REGION/YYYY/MM/DD, which trailql convert and other
 readers of archives understand: with --container records as gzip files of
 {"Records":[…]}, with jsonl as gzip files of JSON lines. DIR must be new or
 empty unless --force is given; files appear there only when all are written.
@@ -87,7 +89,7 @@ func runExport(ctx context.Context, a *app, f exportFlags) (err error) {
 		}
 	}
 	if f.output == "-" {
-		return exportLines(a.stdout, export)
+		return exportLines(a.stdout, terminalOf(a.stdout) != nil, export)
 	}
 	tree, err := newExportTree(f.output, f.container, f.force)
 	if err != nil {
@@ -107,9 +109,14 @@ func runExport(ctx context.Context, a *app, f exportFlags) (err error) {
 // writeRecord takes a record as JSON, with its partition.
 type writeRecord = func(region, date string, record []byte) error
 
-func exportLines(w io.Writer, export func(writeRecord) error) error {
+// exportLines writes a record a line: as it is, or for a terminal as equal JSON
+// that does not control it.
+func exportLines(w io.Writer, terminal bool, export func(writeRecord) error) error {
 	out := bufio.NewWriterSize(w, 1<<20)
 	err := export(func(_, _ string, record []byte) error {
+		if terminal {
+			record = output.SafeJSON(record)
+		}
 		if _, err := out.Write(record); err != nil {
 			return err
 		}

@@ -6,7 +6,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/trailql/trailql/engine"
 	"github.com/trailql/trailql/engine/dialect"
@@ -33,6 +37,48 @@ func (s sourceFlag) Set(v string) error {
 		*s.sources = append(*s.sources, sqlSource{sql: v})
 	}
 	return nil
+}
+
+// sqlNoFlag keeps SQL that begins with a comment, as pasted statements do, from
+// being taken for a flag: a space goes in front of it. What a flag takes as its
+// value and what stands behind -- is left alone.
+func sqlNoFlag(root *cobra.Command, args []string) []string {
+	cmd, _, err := root.Find(args)
+	if err != nil || cmd.Name() != "query" {
+		return args // the command takes no SQL
+	}
+	cmd.InheritedFlags() // cmd.Flags has them only then
+	args = slices.Clone(args)
+	for i := 0; i < len(args) && args[i] != "--"; i++ {
+		switch {
+		case len(args[i]) > 2 && args[i][:2] == "--" && strings.ContainsRune(" \t\r\n", rune(args[i][2])):
+			args[i] = " " + args[i]
+		case takesNext(cmd.Flags(), args[i]):
+			i++
+		}
+	}
+	return args
+}
+
+// takesNext reports whether arg is a flag with its value in the argument behind it.
+func takesNext(flags *pflag.FlagSet, arg string) bool {
+	if name, ok := strings.CutPrefix(arg, "--"); ok {
+		f := flags.Lookup(name)
+		return f != nil && f.NoOptDefVal == ""
+	}
+	if !strings.HasPrefix(arg, "-") {
+		return false
+	}
+	for i := 1; i < len(arg); i++ { // -qc is -q -c
+		f := flags.ShorthandLookup(arg[i : i+1])
+		if f == nil {
+			return false
+		}
+		if f.NoOptDefVal == "" {
+			return i == len(arg)-1
+		}
+	}
+	return false
 }
 
 // sqlStatement is one statement and the script that it stands in.

@@ -35,7 +35,7 @@ func run(ctx context.Context, args []string, a *app) (code int) {
 		}
 	}()
 	root := newRootCommand(a)
-	root.SetArgs(args)
+	root.SetArgs(sqlNoFlag(root, args))
 	return a.report(ctx, root.ExecuteContext(ctx))
 }
 

@@ -23,6 +23,7 @@ func TestMain(m *testing.M) {
 //	exits CODE trailql …   runs a command and checks its exit code
 //	[duckdb]               is true when the tests are built with the query engine
 //	$SAMPLE                is the sample archive
+//	$NL                    is a line feed, which quotes cannot hold
 func TestScripts(t *testing.T) {
 	sample, err := filepath.Abs("../../testdata/sample")
 	if err != nil {
@@ -39,6 +40,7 @@ func scriptParams(dir, sample string, setup func(*testscript.Env) error) testscr
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("SAMPLE", sample)
+			e.Setenv("NL", "\n")
 			e.Setenv("TRAILQL_WAREHOUSE", filepath.Join(e.WorkDir, "warehouse"))
 			e.Setenv("XDG_DATA_HOME", filepath.Join(e.WorkDir, "data"))
 			e.Setenv("AWS_EC2_METADATA_DISABLED", "true") // no network

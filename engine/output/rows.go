@@ -25,7 +25,7 @@ type share struct {
 	b        []byte
 	escaped  int64 // cells
 	formulas int64 // cells
-	err      error // ends the share before its last row
+	err      error // of the row behind those in b; it ends the share
 }
 
 // smallestShare is in values: for fewer it does not pay to share them out.
@@ -60,9 +60,14 @@ func (r *rowWriter) writeRows(batch arrow.RecordBatch, appendRow func(s *share, 
 	return r.err
 }
 
+// encode appends rows up to one that fails, of which it leaves nothing.
 func (s *share) encode(from, to int, appendRow func(s *share, i int)) {
 	for i := from; i < to && s.err == nil; i++ {
+		n := len(s.b)
 		appendRow(s, i)
+		if s.err != nil {
+			s.b = s.b[:n]
+		}
 	}
 }
 
