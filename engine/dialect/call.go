@@ -62,6 +62,10 @@ func (a *analysis) call(e *expr, in *scope, ctes *cteScope) Type {
 	if c.over != nil {
 		a.window(c.over, in, ctes)
 	}
+	if words := a.text(c.nulls); words != "" { // DuckDB wants them inside of the parentheses
+		a.patches.replaceText(c.nulls, "")
+		a.patches.replaceText(extent{c.tail, c.tail}, " "+words)
+	}
 	if len(e.parts) > 1 {
 		return Type{} // schema.function: the engine's own
 	}

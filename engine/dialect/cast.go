@@ -13,8 +13,12 @@ func (a *analysis) cast(e *expr, in *scope, ctes *cteScope) Type {
 	if a.ofEventTime(e, in) {
 		return to.Type
 	}
-	if from.Kind == Zoned && to.Kind == TimestampTZ {
+	switch {
+	case to.Kind != TimestampTZ:
+	case from.Kind == Zoned:
 		a.instant(value)
+	case value.kind == stringExpr && a.target == ForDuckDB:
+		a.patches.replaceText(value.extent, quoteText(zonedText(value.text)))
 	}
 	if e.typAt.start < e.typAt.end && a.text(e.typAt) != to.sql {
 		a.patches.replaceText(e.typAt, to.sql)
@@ -94,7 +98,7 @@ func (a *analysis) castToText(e *expr, from Type, instead func(before, after str
 			w.source(e.args[0].extent)
 			w.text(after+" || ' ' || ", e.start)
 			if from.Zone != "" {
-				w.text(from.Zone, e.start)
+				w.text(quoteText(from.Zone), e.start)
 			} else {
 				w.source(value.args[len(value.args)-1].extent)
 			}

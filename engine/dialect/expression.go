@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -150,6 +151,7 @@ func (a *analysis) typedLiteral(e *expr) Type {
 	literal := quoteText(e.text)
 	switch e.op {
 	case "TIMESTAMP", "DATETIME":
+		literal = quoteText(zonedText(e.text))
 		if hasZone(e.text) {
 			a.patches.replaceText(e.extent, "TIMESTAMPTZ "+literal)
 			return Type{Kind: TimestampTZ, Scale: fractionDigits(e.text)}
@@ -176,6 +178,25 @@ func (a *analysis) typedLiteral(e *expr) Type {
 func fractionDigits(text string) int {
 	_, fraction, _ := strings.Cut(text, ".")
 	return len(fraction) - len(strings.TrimLeft(fraction, "0123456789"))
+}
+
+// timeAndZone are those of a timestamp, with the blank between them.
+var timeAndZone = regexp.MustCompile(`^(\s*\d{4}-\d\d?-\d\d?[ T]\d\d?:\d\d)(:\d\d(?:\.\d+)?)?\s+([A-Za-z+-].*)$`)
+
+// zonedText is the text of a timestamp as DuckDB reads it: with seconds, and no blank
+// before an offset.
+func zonedText(text string) string {
+	m := timeAndZone.FindStringSubmatch(text)
+	if m == nil {
+		return text
+	}
+	if m[2] == "" {
+		m[2] = ":00"
+	}
+	if strings.ContainsAny(m[3][:1], "+-") {
+		return m[1] + m[2] + m[3]
+	}
+	return m[1] + m[2] + " " + m[3]
 }
 
 // hasZone reports whether the text of a timestamp ends with a time zone.
@@ -522,6 +543,9 @@ func (a *analysis) binary(e *expr, types []Type) Type {
 		case left.Kind == Interval && right.is(Date, Timestamp, TimestampTZ):
 			return right
 		case left.is(Timestamp, TimestampTZ, Date) && right.is(Timestamp, TimestampTZ, Date):
+			if left.Kind == Date && right.Kind == Date { // DuckDB makes a number of days of it
+				a.patches.wrap(e.args[0].extent, "CAST(", " AS TIMESTAMP)")
+			}
 			return Type{Kind: Interval}
 		case left.Kind == Date && right.Kind == Integer:
 			return Type{Kind: Date}
@@ -629,7 +653,9 @@ func (a *analysis) atTimeZone(e *expr, t Type, value, in *expr) Type {
 		a.instant(value)
 	}
 	e.zoned = value
-	zone := in.extent
+	if m := zoneOffset.FindStringSubmatch(in.text); in.kind == stringExpr && m != nil && m[3] != "00" {
+		a.fail(in.start, "an offset of "+in.text+" is not supported", "write the name of a time zone, such as Asia/Kolkata")
+	}
 	cast := !value.result.isInstant()
 	a.patches.replace(e.extent, func(w *writer) {
 		w.text("(", e.start)
@@ -641,20 +667,42 @@ func (a *analysis) atTimeZone(e *expr, t Type, value, in *expr) Type {
 			w.text(" AS TIMESTAMPTZ)", e.start)
 		}
 		w.text(" AT TIME ZONE ", e.opAt.start)
-		w.source(zone)
+		if in.kind == stringExpr {
+			w.text(zoneSQL(in.text), in.start)
+		} else {
+			w.source(in.extent)
+		}
 		w.text(")", e.end-1)
 	})
 	result := Type{Kind: Zoned, Scale: value.result.Scale}
 	if in.kind == stringExpr {
-		result.Zone = quoteText(in.text)
+		result.Zone = in.text
 	}
 	return result
+}
+
+// zoneOffset is a time zone that is an offset from UTC.
+var zoneOffset = regexp.MustCompile(`^([+-])(\d\d):(\d\d)$`)
+
+// zoneSQL is a constant time zone for DuckDB, which knows offsets by the names of
+// their zones only; these count westwards.
+func zoneSQL(zone string) string {
+	m := zoneOffset.FindStringSubmatch(zone)
+	switch {
+	case zone == "Z", m != nil && m[2] == "00":
+		return "'UTC'"
+	case m != nil && m[1] == "+":
+		return "'Etc/GMT-" + strings.TrimPrefix(m[2], "0") + "'"
+	case m != nil:
+		return "'Etc/GMT+" + strings.TrimPrefix(m[2], "0") + "'"
+	}
+	return quoteText(zone)
 }
 
 // inZone puts the time zone on a column that has instants.
 func (a *analysis) inZone(e extent, t Type) Type {
 	if t.stored && a.target == ForDuckDB {
-		a.patches.at(e).zone = t.Zone
+		a.patches.at(e).zone = zoneSQL(t.Zone)
 	}
 	return t.shown()
 }
@@ -683,7 +731,7 @@ func (a *analysis) instant(e *expr) {
 		case p != nil && p.zone != "":
 			p.zone = ""
 		case e.result.Zone != "": // of a function, which has made a local time of local times
-			a.patches.wrap(e.extent, "(", " AT TIME ZONE "+e.result.Zone+")")
+			a.patches.wrap(e.extent, "(", " AT TIME ZONE "+zoneSQL(e.result.Zone)+")")
 		}
 		return
 	}

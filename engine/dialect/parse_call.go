@@ -96,6 +96,7 @@ func (p *parser) callSuffix(e *expr) (err error) {
 				err = p.expect(")")
 			}
 		case p.acceptWords("IGNORE", "NULLS"), p.acceptWords("RESPECT", "NULLS"):
+			e.call.nulls = p.since(start)
 		case p.peekWord(0, "OVER"):
 			p.i++
 			if p.nameAt(0) {

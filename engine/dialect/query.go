@@ -262,7 +262,7 @@ func (a *analysis) showZones(i *item, columns []Column) {
 	var list []string
 	for k, c := range columns {
 		if name := quoteName(c.Name); c.Type.stored && times[c.Name] == 1 {
-			list = append(list, of+name+" AT TIME ZONE "+c.Type.Zone+" AS "+name)
+			list = append(list, of+name+" AT TIME ZONE "+zoneSQL(c.Type.Zone)+" AS "+name)
 			columns[k].Type = Type{Kind: Timestamp, Scale: 3}
 		}
 	}

@@ -78,7 +78,8 @@ type call struct {
 	within   []*expr // WITHIN GROUP (ORDER BY …)
 	withinAt extent
 	over     *window
-	tail     int // offset of the closing parenthesis of the arguments
+	tail     int    // offset of the closing parenthesis of the arguments
+	nulls    extent // IGNORE NULLS or RESPECT NULLS, which stand behind it
 }
 
 type window struct {

@@ -39,7 +39,7 @@ type Type struct {
 	Key    *Type
 	Elem   *Type
 	Fields []Column // names may be "" in a ROW without names
-	Zone   string   // of Zoned: the time zone as SQL; "" where it is no constant
+	Zone   string   // of Zoned: the time zone as it was written; "" where it is no constant
 	stored bool     // of Zoned: a column that has the instant
 }
 
