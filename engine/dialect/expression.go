@@ -3,6 +3,7 @@ package dialect
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -242,6 +243,7 @@ func (a *analysis) column(e *expr, in *scope) Type {
 	name := qualified[len(qualified)-1]
 	at := extent{qualified[0].start, name.end}
 	if m.virtual != nil {
+		e.virtual = &m
 		a.own.replaceText(at, a.virtualSQL(m))
 	} else if m.alias != nil && a.target == ForTrino {
 		a.own.replace(at, func(w *writer) { w.text("(", at.start); w.source(m.alias.extent); w.text(")", at.end-1) })
@@ -618,6 +620,7 @@ func (a *analysis) concatenation(e *expr, left, right Type) Type {
 
 // comparable makes the sides of a comparison mean what they do in Trino.
 func (a *analysis) comparable(args []*expr, types []Type) {
+	a.wholeDates(args)
 	var times, texts, addresses bool
 	for _, t := range types {
 		times = times || t.is(Timestamp, TimestampTZ, Zoned)
@@ -638,6 +641,37 @@ func (a *analysis) comparable(args []*expr, types []Type) {
 		}
 	}
 }
+
+// wholeDates compares a partition column that is a day with dates as they are written:
+// tables of others have other separators in it, or whole dates in their day.
+func (a *analysis) wholeDates(args []*expr) {
+	at := slices.IndexFunc(args, func(e *expr) bool { return e.virtual != nil && dayFormats[e.virtual.virtual.SQL] != nil })
+	if at < 0 {
+		return
+	}
+	column := args[at].virtual
+	format, differs := dayFormats[column.virtual.SQL], false
+	for i, e := range args {
+		if i != at && (e.kind != stringExpr || !wholeDate.MatchString(e.text)) {
+			return
+		}
+		differs = differs || i != at && !format.MatchString(e.text)
+	}
+	if !differs {
+		return
+	}
+	for i, e := range args {
+		if i != at {
+			m := wholeDate.FindStringSubmatch(e.text)
+			a.own.replaceText(e.extent, quoteText(m[1]+"-"+m[2]+"-"+m[3]))
+		}
+	}
+	whole := *column
+	whole.virtual = &Virtual{SQL: wholeDay}
+	a.own.replaceText(args[at].extent, a.virtualSQL(whole))
+}
+
+var wholeDate = regexp.MustCompile(`^(\d{4})[/-]?(\d\d)[/-]?(\d\d)$`)
 
 // asText makes text of JSON where text is wanted, which Trino refuses.
 func (a *analysis) asText(e *expr, t Type) {

@@ -1,6 +1,9 @@
 package dialect
 
-import "sync"
+import (
+	"regexp"
+	"sync"
+)
 
 // LakeTable is what every table name means in the dialect Lake.
 const LakeTable = "cloudtrail_lake"
@@ -63,6 +66,22 @@ var sameAsLogs = []string{"management_events", "data_events", "insights_events",
 // unknownColumns are relations whose columns only the engine knows.
 var unknownColumns = []string{"aggregated_events", "source_files", "rejected_records"}
 
+// Days in partition columns.
+const (
+	dayOfMonth = `substr({date}, 9, 2)`
+	slashedDay = `replace({date}, '-', '/')`
+	wholeDay   = `{date}`
+	compactDay = `replace({date}, '-', '')`
+)
+
+// dayFormats are what texts are like in partition columns that are days.
+var dayFormats = map[string]*regexp.Regexp{
+	dayOfMonth: regexp.MustCompile(`^\d\d?$`),
+	slashedDay: regexp.MustCompile(`/`),
+	wholeDay:   regexp.MustCompile(`-`),
+	compactDay: regexp.MustCompile(`^\d+$`),
+}
+
 // partitionColumns are what tables over CloudTrail logs are partitioned by,
 // whoever made them. The day comes from the event, not from the log object's
 // path, which has the day of delivery.
@@ -75,10 +94,10 @@ var partitionColumns = func() []Virtual {
 	}
 	add(`substr({date}, 1, 4)`, "year", "yyyy")
 	add(`substr({date}, 6, 2)`, "month", "mm")
-	add(`substr({date}, 9, 2)`, "day", "dd")
-	add(`replace({date}, '-', '/')`, "timestamp", "date_partition", "p_date")
-	add(`{date}`, "dt", "eventdate", "ingest_date")
-	add(`replace({date}, '-', '')`, "eventday")
+	add(dayOfMonth, "day", "dd")
+	add(slashedDay, "timestamp", "date_partition", "p_date")
+	add(wholeDay, "dt", "eventdate", "ingest_date")
+	add(compactDay, "eventday")
 	add(`{region}`, "region_partition", "p_region")
 	add(`{recipientaccountid}`, "account", "accountid", "account_id", "account_partition", "p_account")
 	return append(list, Virtual{Name: "$path", SQL: "{sourceobject}", Type: Type{Kind: Text}})

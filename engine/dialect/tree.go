@@ -55,9 +55,10 @@ type expr struct {
 	syntax string // "::" for a cast of that form
 
 	// What the analysis finds.
-	result Type
-	zoned  *expr  // of a Zoned: the instant
-	head   string // of a name in one pair of backticks: the column
+	result  Type
+	zoned   *expr    // of a Zoned: the instant
+	head    string   // of a name in one pair of backticks: the column
+	virtual *meaning // of a virtual column
 }
 
 // part of a dotted name.

@@ -73,7 +73,9 @@ func TestPruning(t *testing.T) {
 		{"date_partition = '2025/06/02'", oneDay, 3},
 		{"p_date = '2025/06/02'", oneDay, 3},
 		{"cast(date AS date) = date '2025-06-02'", oneDay, 3},
-		{"day >= '2025/06/02' AND day < '2025/06/03'", "1 = 0", 0}, // day is the day of the month here
+		{"day >= '2025/06/02' AND day < '2025/06/03'", oneDay, 3},
+		{"dt = '2025/06/02'", oneDay, 3},
+		{"timestamp BETWEEN '2025-06-02' AND '20250602'", oneDay, 3},
 		{"region = 'us-west-2'", "awsregion = 'us-west-2'", 3},
 		{"region_partition IN ('us-west-2')", "region = 'us-west-2'", 3},
 		{"p_region = 'us-west-2'", "region = 'us-west-2'", 3},
