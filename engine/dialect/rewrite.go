@@ -1,6 +1,8 @@
 package dialect
 
 import (
+	"cmp"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -398,12 +400,35 @@ func (a *analysis) atZoneCall(e *expr, types []Type) (Type, bool) {
 	return a.atTimeZone(e, types[0], e.args[0], e.args[1]), true
 }
 
+// wholeTime is an ISO 8601 time with the parts that may be left out of it.
+func wholeTime(text string) string {
+	date, clock, _ := strings.Cut(text, "T")
+	if isoMonth.MatchString(date) {
+		date += "-01-01"[3*strings.Count(date, "-"):]
+	}
+	if m := isoClock.FindStringSubmatch(clock); m != nil {
+		clock = m[1] + cmp.Or(m[2], ":00") + ":00" + m[3]
+	}
+	if clock != "" {
+		date += "T" + clock
+	}
+	return date
+}
+
+var (
+	isoMonth = regexp.MustCompile(`^\d{4}(-\d\d)?$`)
+	isoClock = regexp.MustCompile(`^(\d\d)(:\d\d)?(Z|[+-]\d\d:?\d\d)?$`)
+)
+
 // castCall writes as a cast what is one: planning sees through casts.
 func (a *analysis) castCall(e *expr, types []Type) (Type, bool) {
 	if len(e.args) != 1 {
 		return Type{}, false
 	}
 	a.asText(e.args[0], types[0])
+	if x := e.args[0]; x.kind == stringExpr && e.op == "from_iso8601_timestamp" && a.target == ForDuckDB {
+		a.patches.replaceText(x.extent, quoteText(wholeTime(x.text)))
+	}
 	sql, t := "TIMESTAMPTZ", Type{Kind: TimestampTZ, Scale: 3}
 	if e.op == "date" {
 		sql, t = "DATE", Type{Kind: Date}
