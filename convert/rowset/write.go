@@ -20,6 +20,9 @@ const (
 	// its statistics and still read in large pieces.
 	rowGroupRows = 128 << 10
 	pageRows     = 16 << 10
+	// pageBytes is where a page with texts ends that has fewer rows. Ordinary
+	// ones have a quarter.
+	pageBytes = 16 << 20
 )
 
 // Metrics describes a written file. Maps have the columns that
@@ -38,7 +41,8 @@ type Metrics struct {
 // Writer writes sets as Parquet files and keeps its buffers between them. Not
 // safe for concurrent use.
 type Writer struct {
-	zstd *zstd.Encoder
+	zstd      *zstd.Encoder
+	pageBytes int
 
 	out  *bufio.Writer
 	at   int64
@@ -80,7 +84,7 @@ func NewWriter() (*Writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make zstd encoder: %w", err)
 	}
-	return &Writer{zstd: enc, out: bufio.NewWriterSize(nil, 128<<10)}, nil
+	return &Writer{zstd: enc, pageBytes: pageBytes, out: bufio.NewWriterSize(nil, 128<<10)}, nil
 }
 
 // Write writes the rows of a set as one Parquet file. Row groups follow each other in
