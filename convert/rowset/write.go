@@ -27,7 +27,8 @@ const (
 
 // Metrics describes a written file. Maps have the columns that
 // cloudtrail.Column.Metrics names; they are keyed by Iceberg field id; bounds
-// are in Iceberg's single-value serialisation, texts cut to 16 characters.
+// are in Iceberg's single-value serialisation, texts cut to 16 characters and
+// those of eventtime to 20.
 type Metrics struct {
 	Rows, Bytes             int64
 	SplitOffsets            []int64 // where row groups begin
