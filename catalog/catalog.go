@@ -76,16 +76,19 @@ type DataFile struct {
 
 // TimeTexts says what is known of the texts in a file's column eventtime, which
 // are as the records had them: with an offset, a text can start with the day
-// before or after its UTC day.
+// before or after its UTC day. File indexes have the numbers.
 type TimeTexts uint8
 
 const (
 	// AnyTexts: nothing is known.
-	AnyTexts TimeTexts = iota
+	AnyTexts TimeTexts = 0
 	// DayTexts: all start with the UTC day of the file's events and a T.
-	DayTexts
-	// LateTexts: that, and no event is of the first second of the day.
-	LateTexts
+	DayTexts TimeTexts = 1
+	// LateTexts: that, and none is below the T00:00:00Z of the day.
+	LateTexts TimeTexts = 3
+	// lateEvents, in indexes of earlier versions: DayTexts, and no event is of the
+	// first second of the day. With an offset its text can be below T00:00:00Z.
+	lateEvents TimeTexts = 2
 )
 
 // Change is what a batch does to one table. Removing files and adding as many

@@ -23,6 +23,8 @@ const KeepVersions = keepVersions
 const (
 	ManifestFull = manifestFull
 	MergeAt      = mergeAt
+
+	IndexedManifest = indexedManifest
 )
 
 // HivePath is the folder of a partition.

@@ -112,8 +112,13 @@ func (c *Catalog) readIndex(ctx context.Context, t *Table, manifest string, file
 			Bytes:     x.Bytes[i],
 		}
 		l.times[i] = timeSpan{first: x.First[i], last: x.Last[i], known: x.First[i] <= x.Last[i]}
-		if len(x.Texts) == files && l.times[i].known && x.Texts[i] > 0 && x.Texts[i] <= int(LateTexts) {
-			l.times[i].texts = TimeTexts(x.Texts[i])
+		if len(x.Texts) == files && l.times[i].known {
+			switch x.Texts[i] {
+			case int(LateTexts):
+				l.times[i].texts = LateTexts
+			case int(DayTexts), int(lateEvents):
+				l.times[i].texts = DayTexts
+			}
 		}
 	}
 	return l, nil

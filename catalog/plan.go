@@ -229,12 +229,11 @@ func (t *Table) eventTimes(lower, upper map[int][]byte) timeSpan {
 // textsBetween reads the bounds of the texts, of which there may be only the
 // first characters: what starts like both has texts between that do so, too.
 func (s timeSpan) textsBetween(lower, upper string) TimeTexts {
-	first := time.UnixMicro(s.first).UTC()
-	day := first.Format(time.DateOnly) + "T"
+	day := time.UnixMicro(s.first).UTC().Format(time.DateOnly) + "T"
 	switch {
 	case !strings.HasPrefix(lower, day) || !strings.HasPrefix(upper, day) || time.UnixMicro(s.last).UTC().Format(time.DateOnly)+"T" != day:
 		return AnyTexts
-	case first.Sub(first.Truncate(24*time.Hour)) < time.Second:
+	case lower < day+"00:00:00Z":
 		return DayTexts
 	}
 	return LateTexts

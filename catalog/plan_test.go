@@ -4,12 +4,16 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/apache/iceberg-go"
+
 	"github.com/trailql/trailql/catalog"
+	"github.com/trailql/trailql/catalog/storage"
 	"github.com/trailql/trailql/catalog/storage/storagetest"
 )
 
@@ -171,6 +175,97 @@ func TestPlanLeavesNothingOut(t *testing.T) {
 		if !slices.Equal(paths(got), want) {
 			t.Errorf("%+v: planned %d files, want %d", p, len(got), len(want))
 		}
+	}
+}
+
+// TestPlanTimeTexts: what a plan says of the texts of times follows from their bounds,
+// of which there may be the first 16 characters or more, and not from the times.
+func TestPlanTimeTexts(t *testing.T) {
+	const timeTextField = 9
+	tests := []struct {
+		name         string
+		first, last  string // event times
+		lower, upper string
+		want         catalog.TimeTexts
+	}{
+		{"from five", "2023-07-10T05:00:00Z", "2023-07-10T06:00:00Z", "2023-07-10T05:00", "2023-07-10T06:01", catalog.LateTexts},
+		{"of the first minute, cut", "2023-07-10T00:00:30Z", "2023-07-10T06:00:00Z", "2023-07-10T00:00", "2023-07-10T06:01", catalog.DayTexts},
+		{"of the first minute", "2023-07-10T00:00:30Z", "2023-07-10T06:00:00Z", "2023-07-10T00:00:30Z", "2023-07-10T06:00:00Z", catalog.LateTexts},
+		{"of the first second", "2023-07-10T00:00:00Z", "2023-07-10T06:00:00Z", "2023-07-10T00:00:00Z", "2023-07-10T06:00:00Z", catalog.LateTexts},
+		{"with a fraction", "2023-07-10T00:00:00.5Z", "2023-07-10T06:00:00Z", "2023-07-10T00:00:00.", "2023-07-10T06:00:00Z", catalog.DayTexts},
+		{"with an offset", "2023-07-10T05:00:00Z", "2023-07-10T05:00:00Z", "2023-07-10T00:00:00-", "2023-07-10T00:00:00.", catalog.DayTexts},
+		{"with an offset, cut", "2023-07-10T05:00:00Z", "2023-07-10T05:00:00Z", "2023-07-10T00:00", "2023-07-10T00:01", catalog.DayTexts},
+		{"of the day before", "2023-07-10T05:00:00Z", "2023-07-10T05:00:00Z", "2023-07-09T23:00:00-", "2023-07-09T23:00:00.", catalog.AnyTexts},
+		{"without hyphens", "2023-07-10T05:00:00Z", "2023-07-10T06:00:00Z", "20230710T050000Z", "20230710T060000Z", catalog.AnyTexts},
+		{"without bounds", "2023-07-10T05:00:00Z", "2023-07-10T06:00:00Z", "", "", catalog.AnyTexts},
+	}
+	for _, indexed := range []bool{false, true} {
+		for _, tc := range tests {
+			t.Run(fmt.Sprintf("%s, indexed %v", tc.name, indexed), func(t *testing.T) {
+				c := create(t, catalog.Options{Storage: storagetest.NewMemory()})
+				spec := eventsSpec()
+				spec.Name = "texts"
+				spec.Schema = iceberg.NewSchema(0, append(spec.Schema.Fields(), iceberg.NestedField{ID: timeTextField, Name: "eventtime", Type: iceberg.PrimitiveTypes.String})...)
+				if err := c.Define(t.Context(), spec); err != nil {
+					t.Fatal(err)
+				}
+				lower, upper := map[int][]byte{eventTimeField: micros(tc.first)}, map[int][]byte{eventTimeField: micros(tc.last)}
+				if tc.lower != "" {
+					lower[timeTextField], upper[timeTextField] = []byte(tc.lower), []byte(tc.upper)
+				}
+				commitMany(t, c, indexed, lower, upper)
+				for _, c := range []*catalog.Catalog{c, reopen(t, c, catalog.Options{Storage: c.Storage()})} { // warm and cold
+					files, _ := plan(t, snapshot(t, c), "texts", catalog.Predicate{TimeTexts: true})
+					for _, f := range files {
+						if f.TimeTexts != tc.want {
+							t.Fatalf("texts are %d, want %d", f.TimeTexts, tc.want)
+						}
+					}
+				}
+				if !indexed || tc.want == catalog.AnyTexts {
+					return
+				}
+				// Earlier versions wrote 2 for files without an event of the first second.
+				earlier := regexp.MustCompile(`"texts":\[[0-9,]*\]`)
+				for _, name := range objects(t, c) {
+					if !strings.HasSuffix(name, ".files.json") {
+						continue
+					}
+					data, err := storage.ReadAll(t.Context(), c.Storage(), name)
+					if err != nil {
+						t.Fatal(err)
+					}
+					texts := `"texts":[2` + strings.Repeat(",2", catalog.IndexedManifest-1) + "]"
+					if err := c.Storage().Put(t.Context(), name, earlier.ReplaceAll(data, []byte(texts))); err != nil {
+						t.Fatal(err)
+					}
+				}
+				files, _ := plan(t, snapshot(t, reopen(t, c, catalog.Options{Storage: c.Storage()})), "texts", catalog.Predicate{TimeTexts: true})
+				if got := files[0].TimeTexts; got != catalog.DayTexts {
+					t.Errorf("texts are %d by an earlier index, want %d", got, catalog.DayTexts)
+				}
+			})
+		}
+	}
+}
+
+// commitMany commits a file to the table texts, or as many as have an index.
+func commitMany(t *testing.T, c *catalog.Catalog, indexed bool, lower, upper map[int][]byte) {
+	t.Helper()
+	id := begin(t, c)
+	n := 1
+	if indexed {
+		n = catalog.IndexedManifest
+	}
+	var add []catalog.DataFile
+	for i := range n {
+		add = append(add, catalog.DataFile{
+			Path:      fmt.Sprintf("default/texts/data/%s/%s-%05d.parquet", catalog.HivePath([]string{"region", "date"}, []string{"r", "2023-07-10"}), id, i),
+			Partition: []string{"r", "2023-07-10"}, Records: 1, Bytes: 1, LowerBounds: lower, UpperBounds: upper,
+		})
+	}
+	if _, err := c.Commit(t.Context(), catalog.Batch{ID: id, Changes: map[string]catalog.Change{"texts": {Add: add}}}); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -107,8 +107,10 @@ func (w *Writer) text(c physical) {
 		w.dictionaryPage(k, col)
 	}
 	width := bits.Len(uint(max(len(w.used), 1) - 1))
-	for from := 0; from < len(codes); from += pageRows {
-		to := min(from+pageRows, len(codes))
+	to := 0
+	for from := 0; from < len(codes); from = to {
+		to = min(from+pageRows, len(codes))
+		to = from + w.fitting(col, codes[from:to], dictionary)
 		body := w.body[:0]
 		pageNulls := 0
 		if nulls > 0 || c.chain != 0 {
@@ -127,6 +129,26 @@ func (w *Writer) text(c physical) {
 		w.filter(col, codes, dictionary, len(codes)-nulls)
 	}
 	w.end(c, k)
+}
+
+// fitting is how many of the values, from the first on, make a page of w.pageBytes. The
+// first always does, however long it is.
+func (w *Writer) fitting(col *column, codes []uint32, dictionary bool) int {
+	const each = 4 // at most: levels, and a length or an index
+	if dictionary && each*len(codes) <= w.pageBytes {
+		return len(codes)
+	}
+	size := 0
+	for i, code := range codes {
+		size += each
+		if code != 0 && !dictionary {
+			size += col.entries.at(int(code - 1)).len()
+		}
+		if size > w.pageBytes && i > 0 {
+			return i
+		}
+	}
+	return len(codes)
 }
 
 func textEncoding(dictionary bool) format.Encoding {
@@ -404,6 +426,7 @@ func (w *Writer) repeated(c physical) {
 			}
 		}
 	}
+	rows = append(rows, int32(len(def))) // where the last row ends
 	w.codes, w.def, w.rep, w.indices = codes, def, rep, nil
 	dictionary, raw := w.dictionary(col, codes, values)
 	k := w.begin(c, format.ByteArray, raw+len(def)/4)
@@ -412,11 +435,15 @@ func (w *Writer) repeated(c physical) {
 		w.dictionaryPage(k, col)
 	}
 	width := bits.Len(uint(max(len(w.used), 1) - 1))
-	for first := 0; first < len(rows); first += pageRows {
-		from, to := int(rows[first]), len(def)
-		if next := first + pageRows; next < len(rows) {
-			to = int(rows[next])
+	next := 0
+	for first := 0; first < len(w.order); first = next {
+		next = min(first+pageRows, len(w.order))
+		from := int(rows[first])
+		fit := from + w.fitting(col, codes[from:rows[next]], dictionary)
+		for next > first+1 && int(rows[next]) > fit {
+			next-- // pages end with a row
 		}
+		to := int(rows[next])
 		body := w.appendLevels(w.body[:0], rep[from:to], 1)
 		body = w.appendLevels(body, def[from:to], c.maxDef)
 		body = w.appendTexts(k, body, col, codes[from:to], dictionary, width)

@@ -137,7 +137,9 @@ const (
 
 func (a *arena) add(v []byte, m *memory) span {
 	k := len(a.slabs) - 1
-	if k < 0 || len(a.slabs[k])+len(v) > cap(a.slabs[k]) {
+	// An empty text would fit behind one that has a slab of its own, but its
+	// offset might not fit in a span.
+	if k < 0 || len(a.slabs[k])+len(v) > cap(a.slabs[k]) || len(a.slabs[k]) > slabSize {
 		k = a.grow(len(v), m)
 	}
 	slab := a.slabs[k]

@@ -101,6 +101,12 @@ func FuzzRoundTrip(f *testing.F) {
 		f.Add([]byte(b.String()), uint8(3))
 		f.Add([]byte(b.String()+b.String()), uint8(0))
 	}
+	// Empty values behind one that is longer than any slab.
+	var b strings.Builder
+	for i, v := range []string{strings.Repeat("x", 100_000), "", "z", ""} {
+		b.WriteString(record(fmt.Sprint(i), fmt.Sprintf(`"eventName":"%s","resources":[{"ARN":"%s"}],`, v, v)))
+	}
+	f.Add([]byte(b.String()), uint8(3))
 	w, err := NewWriter()
 	if err != nil {
 		f.Fatal(err)

@@ -5,11 +5,14 @@ import (
 	"unicode/utf8"
 
 	"github.com/parquet-go/parquet-go/format"
+
+	"github.com/trailql/trailql/convert/cloudtrail"
 )
 
 const (
 	statisticsBytes = 64 // in Parquet statistics
 	boundChars      = 16 // in Iceberg bounds: truncate(16), Iceberg's default
+	timeChars       = 20 // of eventtime: as many as its texts have
 )
 
 // metrics adds a chunk to the file's metrics, for the columns that have them:
@@ -30,7 +33,11 @@ func (w *Writer) metrics(c physical, k *chunk) {
 	if k.meta.Type == format.Int64 {
 		less = func(a, b []byte) bool { return int64Of(a) < int64Of(b) }
 	} else {
-		lo, hi = lowerText(lo, cut(lo)), upperText(hi, cut(hi))
+		chars := boundChars
+		if c.leaf == cloudtrail.LeafEventTime {
+			chars = timeChars
+		}
+		lo, hi = lowerText(lo, cut(lo, chars)), upperText(hi, cut(hi, chars))
 	}
 	if was, ok := m.LowerBounds[c.id]; !ok || less(lo, was) {
 		m.LowerBounds[c.id] = lo
@@ -51,10 +58,10 @@ func int64Of(b []byte) int64 {
 	return int64(v)
 }
 
-// cut is the length in bytes of the first boundChars characters.
-func cut(v []byte) int {
+// cut is the length in bytes of the first characters, so many.
+func cut(v []byte, chars int) int {
 	n := 0
-	for range boundChars {
+	for range chars {
 		if n >= len(v) {
 			break
 		}

@@ -2,6 +2,9 @@ package rowset
 
 import (
 	"encoding/binary"
+	"fmt"
+	"math"
+	"strings"
 
 	"github.com/parquet-go/parquet-go/format"
 )
@@ -24,13 +27,24 @@ func (w *Writer) dataPage(k *chunk, body []byte, values, firstRow int, enc forma
 	})
 }
 
-// page compresses and writes a page. The header is Thrift's compact protocol by
+// maxPage is what the sizes in headers and indexes have room for: a page with its header.
+const maxPage = math.MaxInt32 - 1<<10
+
+// page compresses and writes a page, of at most maxPage bytes. The header is Thrift's compact protocol by
 // hand (parquet.thrift, PageHeader): reflection would cost more than the page.
 func (w *Writer) page(k *chunk, body []byte, kind func([]byte) []byte) {
+	if len(body) > maxPage {
+		w.tooLong(k, len(body))
+		return
+	}
 	stored := body
 	if k.meta.Codec == format.Zstd {
 		w.packed = w.zstd.EncodeAll(body, w.packed[:0])
 		stored = w.packed
+	}
+	if len(stored) > maxPage {
+		w.tooLong(k, len(stored))
+		return
 	}
 	isDictionary := k.meta.DataPageOffset == 0
 	h := w.header[:0]
@@ -47,6 +61,12 @@ func (w *Writer) page(k *chunk, body []byte, kind func([]byte) []byte) {
 	w.write(h)
 	w.write(stored)
 	k.meta.TotalUncompressedSize += int64(len(h) + len(body))
+}
+
+func (w *Writer) tooLong(k *chunk, n int) {
+	if w.err == nil {
+		w.err = fmt.Errorf("a page of column %s has %d bytes, more than Parquet allows", strings.Join(k.meta.PathInSchema, "."), n)
+	}
 }
 
 const (

@@ -20,11 +20,15 @@ const (
 	// its statistics and still read in large pieces.
 	rowGroupRows = 128 << 10
 	pageRows     = 16 << 10
+	// pageBytes is where a page with texts ends that has fewer rows. Ordinary
+	// ones have a quarter.
+	pageBytes = 16 << 20
 )
 
 // Metrics describes a written file. Maps have the columns that
 // cloudtrail.Column.Metrics names; they are keyed by Iceberg field id; bounds
-// are in Iceberg's single-value serialisation, texts cut to 16 characters.
+// are in Iceberg's single-value serialisation, texts cut to 16 characters and
+// those of eventtime to 20.
 type Metrics struct {
 	Rows, Bytes             int64
 	SplitOffsets            []int64 // where row groups begin
@@ -38,7 +42,8 @@ type Metrics struct {
 // Writer writes sets as Parquet files and keeps its buffers between them. Not
 // safe for concurrent use.
 type Writer struct {
-	zstd *zstd.Encoder
+	zstd      *zstd.Encoder
+	pageBytes int
 
 	out  *bufio.Writer
 	at   int64
@@ -80,7 +85,7 @@ func NewWriter() (*Writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make zstd encoder: %w", err)
 	}
-	return &Writer{zstd: enc, out: bufio.NewWriterSize(nil, 128<<10)}, nil
+	return &Writer{zstd: enc, pageBytes: pageBytes, out: bufio.NewWriterSize(nil, 128<<10)}, nil
 }
 
 // Write writes the rows of a set as one Parquet file. Row groups follow each other in

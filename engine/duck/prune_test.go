@@ -206,6 +206,58 @@ func TestPruningOddTimes(t *testing.T) {
 	}
 }
 
+// TestPruningDayTexts: the same of partitions whose texts of times all start with
+// their day, where more can be left out.
+func TestPruningDayTexts(t *testing.T) {
+	tests := []struct {
+		name   string
+		times  []string
+		before int // files that are read for texts below midnight
+	}{
+		{"from five", []string{"2026-10-01T05:00:00Z", "2026-10-01T06:00:00Z"}, 0},
+		{"first minute", []string{"2026-10-01T00:00:30Z", "2026-10-01T23:59:59Z"}, 0},
+		{"first second", []string{"2026-10-01T00:00:00Z", "2026-10-01T12:00:00Z"}, 0},
+		{"fraction", []string{"2026-10-01T00:00:00.5Z", "2026-10-01T12:00:00Z"}, 1},
+		{"midnight by an offset", []string{"2026-10-01T00:00:00-05:00"}, 1},
+		{"midnight by an offset, and later", []string{"2026-10-01T00:00:00-05:00", "2026-10-01T10:00:00-01:00", "2026-10-01T10:00:00Z"}, 1},
+		{"other offsets", []string{"2026-10-01T10:00:00-01:00", "2026-10-01T03:00:00+02:00"}, 0},
+		{"the day before by an offset", []string{"2026-09-30T20:00:00-05:00"}, 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var records []string
+			for i, at := range tt.times {
+				records = append(records, fmt.Sprintf(`{"eventVersion":"1.08","eventName":"x","awsRegion":"us-east-1","eventID":"%d","eventTime":"%s"}`, i, at))
+			}
+			source := t.TempDir()
+			if err := os.WriteFile(filepath.Join(source, "a.json"), []byte(`{"Records":[`+strings.Join(records, ",")+`]}`), 0o666); err != nil {
+				t.Fatal(err)
+			}
+			e := convertedFrom(t, source)
+			count := func(condition string) (rows string, files int) {
+				got, stats, err := rowsOf(t, e, "SELECT count(*) FROM cloudtrail_logs WHERE "+condition)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return got[0], stats.Files
+			}
+			bounds := append([]string{"2026-10-01", "2026-10-01T00:00:00", "2026-10-01T00:00:00Z", "2026-10-01T23:59:59Z", "2026-10-02"}, tt.times...)
+			for _, bound := range bounds {
+				for _, operator := range []string{"<", "<=", "=", ">=", ">"} {
+					got, _ := count(fmt.Sprintf("eventtime %s '%s'", operator, bound))
+					want, _ := count(fmt.Sprintf("concat(eventtime, '') %s '%s'", operator, bound))
+					if got != want {
+						t.Errorf("eventtime %s '%s': %s rows, want %s", operator, bound, got, want)
+					}
+				}
+			}
+			if _, files := count("eventtime < '2026-10-01T00:00:00Z'"); files != tt.before {
+				t.Errorf("read %d files for texts below midnight, want %d", files, tt.before)
+			}
+		})
+	}
+}
+
 // TestPruningInQueries: wherever the condition stands on the table.
 func TestPruningInQueries(t *testing.T) {
 	e := converted(t)
