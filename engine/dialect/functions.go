@@ -147,7 +147,9 @@ var functions = []Function{
 	// Arrays and maps.
 	{Name: "element_at", Arguments: "(array or map, index or key)", Group: groupArray, Returns: "*1", Example: `element_at(map(ARRAY['a'], ARRAY[1]), 'b')`, Want: "NULL"},
 	{Name: "cardinality", Arguments: "(array or map)", Group: groupArray, Returns: "BIGINT", Example: `cardinality(ARRAY[1, 2])`, Want: "2"},
-	{Name: "contains", Arguments: "(array, value)", Group: groupArray, Returns: "BOOLEAN", Example: `contains(ARRAY[1, 2], 2)`, Want: "true"},
+	{Name: "contains", Arguments: "(array, value)", Group: groupArray, Returns: "BOOLEAN",
+		Macro:   `(x, v) AS list_contains(x, v) OR CASE WHEN list_position(x, NULL) IS NULL THEN false END`,
+		Example: `contains(ARRAY[1, NULL], 2)`, Want: "NULL"},
 	{Name: "array_join", Arguments: "(array, delimiter[, null])", Group: groupArray, Returns: "VARCHAR",
 		Macro:   `(x, d) AS array_to_string(x, d), (x, d, n) AS array_to_string(list_transform(x, lambda e: coalesce(CAST(e AS VARCHAR), n)), d)`,
 		Example: `array_join(ARRAY['a', NULL, 'b'], ',', '?')`, Want: "a,?,b"},
@@ -261,6 +263,7 @@ var functions = []Function{
 	{Name: "try", Arguments: "(expression)", Group: groupOther, Returns: "$1", Example: `try(cast('x' AS integer))`, Want: "NULL"},
 	{Name: "typeof", Arguments: "(x)", Group: groupOther, Returns: "VARCHAR", Macro: `(x) AS lower(typeof(x))`, Example: `typeof('a')`, Want: "varchar", Difference: "DuckDB's names for arrays and rows"},
 	{Name: "integer_of", Arguments: "", Group: "", Macro: `(x DOUBLE) AS round(x), (x FLOAT) AS round(x), (x BIGINT) AS x, (x HUGEINT) AS x, (x UBIGINT) AS x, (x) AS x`},
+	{Name: "contains_once", Arguments: "", Group: "", Macro: `(x, v) AS list_transform([{'x': x, 'v': v}], lambda r: trino_contains(r.x, r.v))[1]`},
 	{Name: "divide", Arguments: "", Group: "",
 		Macro: `(x, y) AS list_transform([{'x': x, 'y': y}], lambda r: CASE WHEN r.y <> 0 OR r.x IS NULL THEN r.x / r.y WHEN r.x > 0 THEN CAST('inf' AS DOUBLE) WHEN r.x < 0 THEN CAST('-inf' AS DOUBLE) WHEN r.y = 0 THEN CAST('nan' AS DOUBLE) END)[1]`},
 	{Name: "text_of", Arguments: "", Group: "",

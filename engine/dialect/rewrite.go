@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -201,9 +202,55 @@ func (a *analysis) contains(e *expr, types []Type) (Type, bool) {
 		a.fail(e.start, "contains searches an array", "for text write strpos(text, part) > 0")
 	} else if types[0].Kind == List {
 		a.comparable(e.args[1:], types[1:])
+		switch list := e.args[0]; {
+		case withoutNulls(list): // DuckDB's gives the same
+		case repeatable(list):
+			a.callMacro(e, "trino_contains")
+		default:
+			a.callMacro(e, "trino_contains_once")
+		}
 	}
 	return Type{Kind: Boolean}, true
 }
+
+// withoutNulls: an array of constants, or one of a function that never gives an
+// array with NULL in it.
+func withoutNulls(e *expr) bool {
+	switch e.kind {
+	case parenExpr:
+		return withoutNulls(e.args[0])
+	case callExpr:
+		return arraysWithoutNulls[e.op]
+	case arrayExpr:
+		for _, x := range e.args {
+			if x.kind != stringExpr && (x.kind != literalExpr || isNull(x)) {
+				return false
+			}
+		}
+		return true
+	}
+	return false
+}
+
+var arraysWithoutNulls = wordSetLower("split regexp_split map_keys sequence")
+
+// repeatable: what can be written twice without another answer or a second query.
+func repeatable(e *expr) bool {
+	if e == nil {
+		return true
+	}
+	switch e.kind {
+	case queryExpr, existsExpr, opaqueExpr:
+		return false
+	case callExpr:
+		if repeatedDiffer[e.op] {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(e.args, func(x *expr) bool { return !repeatable(x) })
+}
+
+var repeatedDiffer = wordSetLower("rand random uuid gen_random_uuid uuidv4 uuidv7")
 
 // average of decimals keeps their digits.
 func (a *analysis) average(e *expr, types []Type) (Type, bool) {
