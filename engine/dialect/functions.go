@@ -263,6 +263,7 @@ var functions = []Function{
 	{Name: "try", Arguments: "(expression)", Group: groupOther, Returns: "$1", Example: `try(cast('x' AS integer))`, Want: "NULL"},
 	{Name: "typeof", Arguments: "(x)", Group: groupOther, Returns: "VARCHAR", Macro: `(x) AS lower(typeof(x))`, Example: `typeof('a')`, Want: "varchar", Difference: "DuckDB's names for arrays and rows"},
 	{Name: "integer_of", Arguments: "", Group: "", Macro: `(x DOUBLE) AS round(x), (x FLOAT) AS round(x), (x BIGINT) AS x, (x HUGEINT) AS x, (x UBIGINT) AS x, (x) AS x`},
+	{Name: "concat_ws_list", Arguments: "", Group: "", Macro: `(s, x) AS CASE WHEN s IS NOT NULL THEN array_to_string(list_filter(x, lambda e: e IS NOT NULL), s) END`},
 	{Name: "contains_once", Arguments: "", Group: "", Macro: `(x, v) AS list_transform([{'x': x, 'v': v}], lambda r: trino_contains(r.x, r.v))[1]`},
 	{Name: "divide", Arguments: "", Group: "",
 		Macro: `(x, y) AS list_transform([{'x': x, 'y': y}], lambda r: CASE WHEN r.y <> 0 OR r.x IS NULL THEN r.x / r.y WHEN r.x > 0 THEN CAST('inf' AS DOUBLE) WHEN r.x < 0 THEN CAST('-inf' AS DOUBLE) WHEN r.y = 0 THEN CAST('nan' AS DOUBLE) END)[1]`},

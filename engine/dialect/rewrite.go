@@ -15,6 +15,8 @@ func rewriteOf(name string) rewriteFunc {
 	switch name {
 	case "concat":
 		return (*analysis).concat
+	case "concat_ws":
+		return (*analysis).concatList
 	case "greatest", "least":
 		return (*analysis).extreme
 	case "if":
@@ -106,6 +108,16 @@ func (a *analysis) concat(e *expr, types []Type) (Type, bool) {
 	if list {
 		return common(types), true
 	}
+	return Type{Kind: Text}, true
+}
+
+// concatList is concat_ws(separator, array), which leaves out NULL as the one of
+// texts does.
+func (a *analysis) concatList(e *expr, types []Type) (Type, bool) {
+	if len(e.args) != 2 || types[1].Kind != List {
+		return Type{}, false
+	}
+	a.callMacro(e, "trino_concat_ws_list")
 	return Type{Kind: Text}, true
 }
 
