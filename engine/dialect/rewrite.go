@@ -41,6 +41,8 @@ func rewriteOf(name string) rewriteFunc {
 		return (*analysis).setAggregate
 	case "substr", "substring":
 		return (*analysis).substringCall
+	case "regexp_replace":
+		return (*analysis).replaceMatches
 	case "reverse":
 		return (*analysis).reverse
 	case "format":
@@ -385,6 +387,48 @@ func (a *analysis) substringCall(e *expr, types []Type) (Type, bool) {
 	})
 	a.macro("trino_substr")
 	return Type{Kind: Text}, true
+}
+
+// replaceMatches is regexp_replace with a constant replacement, which the macro
+// would read for each row.
+func (a *analysis) replaceMatches(e *expr, _ []Type) (Type, bool) {
+	if len(e.args) != 3 || e.args[2].kind != stringExpr || a.target == ForTrino {
+		return Type{}, false
+	}
+	text, problem := replacement(e.args[2].text)
+	if problem != "" {
+		a.fail(e.args[2].start, "replacement: "+problem, `write $1 for a group, \$ and \\ for the characters`)
+		return Type{Kind: Text}, true
+	}
+	a.patches.replaceText(e.args[2].extent, quoteText(text))
+	a.patches.wrap(e.args[2].extent, "", ", 'g'")
+	return Type{Kind: Text}, true
+}
+
+// replacement writes Java's $1 as \1; a backslash makes any character stand for
+// itself there.
+func replacement(java string) (text, problem string) {
+	var b strings.Builder
+	for i := 0; i < len(java); i++ {
+		c := java[i]
+		switch {
+		case c == '\\':
+			if i++; i == len(java) {
+				return "", `it ends with \`
+			}
+			c = java[i]
+		case c == '$' && i+1 < len(java) && java[i+1] == '{':
+			return "", "${name} is not supported"
+		case c == '$' && i+1 < len(java) && '0' <= java[i+1] && java[i+1] <= '9':
+			b.WriteByte('\\')
+			continue
+		}
+		if c == '\\' {
+			b.WriteByte('\\')
+		}
+		b.WriteByte(c)
+	}
+	return b.String(), ""
 }
 
 func (a *analysis) reverse(e *expr, types []Type) (Type, bool) {
