@@ -41,6 +41,8 @@ func rewriteOf(name string) rewriteFunc {
 		return (*analysis).setAggregate
 	case "substr", "substring":
 		return (*analysis).substringCall
+	case "trim", "ltrim", "rtrim":
+		return (*analysis).trim
 	case "regexp_replace":
 		return (*analysis).replaceMatches
 	case "reverse":
@@ -386,6 +388,26 @@ func (a *analysis) substringCall(e *expr, types []Type) (Type, bool) {
 		w.text(")", e.end-1)
 	})
 	a.macro("trino_substr")
+	return Type{Kind: Text}, true
+}
+
+// trim removes white space, also the tabs and ends of lines that DuckDB leaves, if the call does
+// not say what to remove.
+func (a *analysis) trim(e *expr, types []Type) (Type, bool) {
+	if len(e.args) != 1 {
+		return Type{Kind: Text}, true
+	}
+	a.asText(e.args[0], types[0])
+	head := extent{e.call.name.start, e.args[0].start} // trim(LEADING FROM
+	words := strings.ToUpper(a.text(extent{e.call.name.end, e.args[0].start}))
+	name := "trino_" + e.op
+	switch {
+	case strings.Contains(words, "LEADING"):
+		name = "trino_ltrim"
+	case strings.Contains(words, "TRAILING"):
+		name = "trino_rtrim"
+	}
+	a.patches.replaceText(head, a.macro(name)+"(")
 	return Type{Kind: Text}, true
 }
 
