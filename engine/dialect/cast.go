@@ -78,6 +78,8 @@ func (a *analysis) castToText(e *expr, from Type, instead func(before, after str
 	switch from.Kind {
 	case JSON:
 		instead("json_extract_string(", ", '$')")
+	case Double:
+		instead(a.macro("trino_double_text")+"(", ")")
 	case Timestamp:
 		before, after := printed(from.Scale)
 		instead(before, after)
