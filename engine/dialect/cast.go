@@ -1,6 +1,9 @@
 package dialect
 
-import "strconv"
+import (
+	"regexp"
+	"strconv"
+)
 
 // cast analyses CAST, TRY_CAST and x::type.
 func (a *analysis) cast(e *expr, in *scope, ctes *cteScope) Type {
@@ -44,12 +47,24 @@ func (a *analysis) cast(e *expr, in *scope, ctes *cteScope) Type {
 		}
 	case Integer:
 		switch from.Kind { // Trino rounds halves up
+		case Text, JSONText:
+			if value.kind != stringExpr || !plainInteger.MatchString(value.text) {
+				a.patches.wrap(value.extent, a.macro("trino_integer_text")+"(", ")")
+			}
 		case Double:
 			a.patches.wrap(value.extent, "round(", ")")
 		case Unknown:
 			if !isNull(value) && value.kind != parameterExpr {
 				a.patches.wrap(value.extent, a.macro("trino_integer_of")+"(", ")")
 			}
+		}
+	case Boolean:
+		if from.isText() {
+			a.patches.wrap(value.extent, a.macro("trino_boolean_text")+"(", ")")
+		}
+	case Date:
+		if from.isText() && e.op == "TRY_CAST" { // planning sees through CAST
+			a.patches.wrap(value.extent, a.macro("trino_date_text")+"(", ")")
 		}
 	case JSON:
 		if from.isText() || from.Kind == Unknown && value.kind == stringExpr {
@@ -71,6 +86,8 @@ func (a *analysis) cast(e *expr, in *scope, ctes *cteScope) Type {
 	}
 	return to.Type
 }
+
+var plainInteger = regexp.MustCompile(`^[+-]?[0-9]+$`)
 
 // castToText prints values as Trino does.
 func (a *analysis) castToText(e *expr, from Type, instead func(before, after string)) {

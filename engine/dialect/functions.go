@@ -270,6 +270,10 @@ var functions = []Function{
 	{Name: "try", Arguments: "(expression)", Group: groupOther, Returns: "$1", Example: `try(cast('x' AS integer))`, Want: "NULL"},
 	{Name: "typeof", Arguments: "(x)", Group: groupOther, Returns: "VARCHAR", Macro: `(x) AS lower(typeof(x))`, Example: `typeof('a')`, Want: "varchar", Difference: "DuckDB's names for arrays and rows"},
 	{Name: "integer_of", Arguments: "", Group: "", Macro: `(x DOUBLE) AS round(x), (x FLOAT) AS round(x), (x BIGINT) AS x, (x HUGEINT) AS x, (x UBIGINT) AS x, (x) AS x`},
+	// Texts that DuckDB would take for a number, truth or day become ones that it does not.
+	{Name: "integer_text", Arguments: "", Group: "", Macro: `(s) AS regexp_replace(s, '(?s)^(?:[0-9+-].*[^0-9+-]|[\s.])', 'not an integer: \0')`},
+	{Name: "boolean_text", Arguments: "", Group: "", Macro: `(s) AS regexp_replace(s, '(?is)^.*[^truefals01]', 'not a boolean: \0')`},
+	{Name: "date_text", Arguments: "", Group: "", Macro: `(s) AS nullif(regexp_extract(s, '^\s*([0-9]{4}-[0-9]{1,2}-[0-9]{1,2})\s*$', 1), '')`},
 	{Name: "double_text", Arguments: "", Group: "", // as Java prints one, with E below 0.001 and from 10^7 on
 		Macro: `(x) AS CASE WHEN abs(x) BETWEEN 1e-3 AND 9999999.999999998e0 THEN CAST(x AS VARCHAR) WHEN x IS NOT NULL THEN list_transform([CAST(x AS VARCHAR)], lambda t: trino_exponent_text(t, regexp_extract(replace(t, '.', ''), '[1-9](?:[0-9]*[1-9])?')))[1] END`},
 	{Name: "exponent_text", Arguments: "", Group: "", // of a double as DuckDB prints it, and its digits
