@@ -43,6 +43,8 @@ func rewriteOf(name string) rewriteFunc {
 		return (*analysis).substringCall
 	case "trim", "ltrim", "rtrim":
 		return (*analysis).trim
+	case "replace":
+		return (*analysis).replaceText
 	case "regexp_replace":
 		return (*analysis).replaceMatches
 	case "reverse":
@@ -409,6 +411,13 @@ func (a *analysis) trim(e *expr, types []Type) (Type, bool) {
 	}
 	a.patches.replaceText(head, a.macro(name)+"(")
 	return Type{Kind: Text}, true
+}
+
+// replaceText leaves alone what has the same meaning in DuckDB: a search for a
+// constant. Only for an empty one is the replacement put around every character.
+func (a *analysis) replaceText(e *expr, _ []Type) (Type, bool) {
+	constant := len(e.args) == 3 && e.args[1].kind == stringExpr && e.args[1].text != ""
+	return Type{Kind: Text}, constant
 }
 
 // replaceMatches is regexp_replace with a constant replacement, which the macro
