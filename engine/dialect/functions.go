@@ -195,7 +195,7 @@ var functions = []Function{
 	{Name: "any_match", Arguments: "(array, x -> …)", Group: groupArray, Returns: "BOOLEAN", Example: `any_match(ARRAY[1, 2], x -> x > 1)`, Want: "true", Difference: "false where Athena gives NULL because of NULL elements"},
 	{Name: "all_match", Arguments: "(array, x -> …)", Group: groupArray, Returns: "BOOLEAN", Example: `all_match(ARRAY[1, 2], x -> x > 1)`, Want: "false", Difference: "false where Athena gives NULL because of NULL elements"},
 	{Name: "none_match", Arguments: "(array, x -> …)", Group: groupArray, Returns: "BOOLEAN", Example: `none_match(ARRAY[1, 2], x -> x > 2)`, Want: "true", Difference: "true where Athena gives NULL because of NULL elements"},
-	{Name: "reduce", Arguments: "(array, start, (s, x) -> …, s -> …)", Group: groupArray, Returns: "", Example: `reduce(ARRAY[1, 2], 10, (s, x) -> s + x, s -> s * 2)`, Want: "26"},
+	{Name: "reduce", Arguments: "(array, start, (s, x) -> …, s -> …)", Group: groupArray, Returns: "", Example: `reduce(ARRAY[1, 2], 10, (s, x) -> s + x, s -> s * 2)`, Want: "26", Difference: "the start has to be of the elements' type"},
 	{Name: "zip_with", Arguments: "(a, b, (x, y) -> …)", Group: groupArray, Example: `zip_with(ARRAY[1, 2], ARRAY[10, 20], (x, y) -> x + y)`, Want: "[11, 22]"},
 	{Name: "map_filter", Arguments: "(map, (k, v) -> …)", Group: groupArray, Returns: "$1", Example: `map_filter(map(ARRAY['a', 'b'], ARRAY[1, 2]), (k, v) -> v > 1)`, Want: "{b=2}"},
 	{Name: "transform_values", Arguments: "(map, (k, v) -> …)", Group: groupArray, Example: `transform_values(map(ARRAY['a'], ARRAY[1]), (k, v) -> v + 1)`, Want: "{a=2}"},
