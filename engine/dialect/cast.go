@@ -1,6 +1,9 @@
 package dialect
 
-import "strconv"
+import (
+	"regexp"
+	"strconv"
+)
 
 // cast analyses CAST, TRY_CAST and x::type.
 func (a *analysis) cast(e *expr, in *scope, ctes *cteScope) Type {
@@ -48,12 +51,24 @@ func (a *analysis) cast(e *expr, in *scope, ctes *cteScope) Type {
 		}
 	case Integer:
 		switch from.Kind { // Trino rounds halves up
+		case Text, JSONText:
+			if value.kind != stringExpr || !plainInteger.MatchString(value.text) {
+				a.patches.wrap(value.extent, a.macro("trino_integer_text")+"(", ")")
+			}
 		case Double:
 			a.patches.wrap(value.extent, "round(", ")")
 		case Unknown:
 			if !isNull(value) && value.kind != parameterExpr {
 				a.patches.wrap(value.extent, a.macro("trino_integer_of")+"(", ")")
 			}
+		}
+	case Boolean:
+		if from.isText() {
+			a.patches.wrap(value.extent, a.macro("trino_boolean_text")+"(", ")")
+		}
+	case Date:
+		if from.isText() && e.op == "TRY_CAST" { // planning sees through CAST
+			a.patches.wrap(value.extent, a.macro("trino_date_text")+"(", ")")
 		}
 	case JSON:
 		if from.isText() || from.Kind == Unknown && value.kind == stringExpr {
@@ -76,12 +91,16 @@ func (a *analysis) cast(e *expr, in *scope, ctes *cteScope) Type {
 	return to.Type
 }
 
+var plainInteger = regexp.MustCompile(`^[+-]?[0-9]+$`)
+
 // castToText prints values as Trino does.
 func (a *analysis) castToText(e *expr, from Type, instead func(before, after string)) {
 	value := e.args[0]
 	switch from.Kind {
 	case JSON:
 		instead("json_extract_string(", ", '$')")
+	case Double:
+		instead(a.macro("trino_double_text")+"(", ")")
 	case Timestamp:
 		before, after := printed(from.Scale)
 		instead(before, after)

@@ -3,6 +3,7 @@ package dialect
 import (
 	"cmp"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -16,6 +17,8 @@ func rewriteOf(name string) rewriteFunc {
 	switch name {
 	case "concat":
 		return (*analysis).concat
+	case "concat_ws":
+		return (*analysis).concatList
 	case "greatest", "least":
 		return (*analysis).extreme
 	case "if":
@@ -40,6 +43,12 @@ func rewriteOf(name string) rewriteFunc {
 		return (*analysis).setAggregate
 	case "substr", "substring":
 		return (*analysis).substringCall
+	case "trim", "ltrim", "rtrim":
+		return (*analysis).trim
+	case "replace":
+		return (*analysis).replaceText
+	case "regexp_replace":
+		return (*analysis).replaceMatches
 	case "reverse":
 		return (*analysis).reverse
 	case "format":
@@ -107,6 +116,16 @@ func (a *analysis) concat(e *expr, types []Type) (Type, bool) {
 	if list {
 		return common(types), true
 	}
+	return Type{Kind: Text}, true
+}
+
+// concatList is concat_ws(separator, array), which leaves out NULL as the one of
+// texts does.
+func (a *analysis) concatList(e *expr, types []Type) (Type, bool) {
+	if len(e.args) != 2 || types[1].Kind != List {
+		return Type{}, false
+	}
+	a.callMacro(e, "trino_concat_ws_list")
 	return Type{Kind: Text}, true
 }
 
@@ -201,11 +220,59 @@ func (a *analysis) contains(e *expr, types []Type) (Type, bool) {
 		a.patches.replaceText(e.call.name, a.network("trino_ip_contains", false))
 	} else if types[0].isText() && !types[0].isJSON() {
 		a.fail(e.start, "contains searches an array", "for text write strpos(text, part) > 0")
-	} else if types[0].Kind == List && types[0].element().Kind != Zoned {
-		a.comparable(e.args[1:], types[1:])
+	} else if types[0].Kind == List {
+		if types[0].element().Kind != Zoned { // which are local times, too
+			a.comparable(e.args[1:], types[1:])
+		}
+		switch list := e.args[0]; {
+		case withoutNulls(list): // DuckDB's gives the same
+		case repeatable(list):
+			a.callMacro(e, "trino_contains")
+		default:
+			a.callMacro(e, "trino_contains_once")
+		}
 	}
 	return Type{Kind: Boolean}, true
 }
+
+// withoutNulls: an array of constants, or one of a function that never gives an
+// array with NULL in it.
+func withoutNulls(e *expr) bool {
+	switch e.kind {
+	case parenExpr:
+		return withoutNulls(e.args[0])
+	case callExpr:
+		return arraysWithoutNulls[e.op]
+	case arrayExpr:
+		for _, x := range e.args {
+			if x.kind != stringExpr && (x.kind != literalExpr || isNull(x)) {
+				return false
+			}
+		}
+		return true
+	}
+	return false
+}
+
+var arraysWithoutNulls = wordSetLower("split regexp_split map_keys sequence")
+
+// repeatable: what can be written twice without another answer or a second query.
+func repeatable(e *expr) bool {
+	if e == nil {
+		return true
+	}
+	switch e.kind {
+	case queryExpr, existsExpr, opaqueExpr:
+		return false
+	case callExpr:
+		if repeatedDiffer[e.op] {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(e.args, func(x *expr) bool { return !repeatable(x) })
+}
+
+var repeatedDiffer = wordSetLower("rand random uuid gen_random_uuid uuidv4 uuidv7")
 
 // average of decimals keeps their digits.
 func (a *analysis) average(e *expr, types []Type) (Type, bool) {
@@ -328,6 +395,75 @@ func (a *analysis) substringCall(e *expr, types []Type) (Type, bool) {
 	})
 	a.macro("trino_substr")
 	return Type{Kind: Text}, true
+}
+
+// trim removes white space, also the tabs and ends of lines that DuckDB leaves, if the call does
+// not say what to remove.
+func (a *analysis) trim(e *expr, types []Type) (Type, bool) {
+	if len(e.args) != 1 {
+		return Type{Kind: Text}, true
+	}
+	a.asText(e.args[0], types[0])
+	head := extent{e.call.name.start, e.args[0].start} // trim(LEADING FROM
+	words := strings.ToUpper(a.text(extent{e.call.name.end, e.args[0].start}))
+	name := "trino_" + e.op
+	switch {
+	case strings.Contains(words, "LEADING"):
+		name = "trino_ltrim"
+	case strings.Contains(words, "TRAILING"):
+		name = "trino_rtrim"
+	}
+	a.patches.replaceText(head, a.macro(name)+"(")
+	return Type{Kind: Text}, true
+}
+
+// replaceText leaves alone what has the same meaning in DuckDB: a search for a
+// constant. Only for an empty one is the replacement put around every character.
+func (a *analysis) replaceText(e *expr, _ []Type) (Type, bool) {
+	constant := len(e.args) == 3 && e.args[1].kind == stringExpr && e.args[1].text != ""
+	return Type{Kind: Text}, constant
+}
+
+// replaceMatches is regexp_replace with a constant replacement, which the macro
+// would read for each row.
+func (a *analysis) replaceMatches(e *expr, _ []Type) (Type, bool) {
+	if len(e.args) != 3 || e.args[2].kind != stringExpr || a.target == ForTrino {
+		return Type{}, false
+	}
+	text, problem := replacement(e.args[2].text)
+	if problem != "" {
+		a.fail(e.args[2].start, "replacement: "+problem, `write $1 for a group, \$ and \\ for the characters`)
+		return Type{Kind: Text}, true
+	}
+	a.patches.replaceText(e.args[2].extent, quoteText(text))
+	a.patches.wrap(e.args[2].extent, "", ", 'g'")
+	return Type{Kind: Text}, true
+}
+
+// replacement writes Java's $1 as \1; a backslash makes any character stand for
+// itself there.
+func replacement(java string) (text, problem string) {
+	var b strings.Builder
+	for i := 0; i < len(java); i++ {
+		c := java[i]
+		switch {
+		case c == '\\':
+			if i++; i == len(java) {
+				return "", `it ends with \`
+			}
+			c = java[i]
+		case c == '$' && i+1 < len(java) && java[i+1] == '{':
+			return "", "${name} is not supported"
+		case c == '$' && i+1 < len(java) && '0' <= java[i+1] && java[i+1] <= '9':
+			b.WriteByte('\\')
+			continue
+		}
+		if c == '\\' {
+			b.WriteByte('\\')
+		}
+		b.WriteByte(c)
+	}
+	return b.String(), ""
 }
 
 func (a *analysis) reverse(e *expr, types []Type) (Type, bool) {

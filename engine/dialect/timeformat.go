@@ -16,6 +16,10 @@ func (a *analysis) parseTime(e *expr, types []Type) (Type, bool) {
 	format, ok := a.timeFormat(e)
 	if ok {
 		a.asText(e.args[0], types[0])
+		if year := missingYear(format); year != "" {
+			a.patches.wrap(e.args[0].extent, "'"+year+" ' || (", ")")
+			format = "%Y " + format
+		}
 		a.patches.replaceText(e.args[1].extent, quoteText(format))
 		a.patches.replaceText(e.call.name, "strptime")
 	}
@@ -26,6 +30,28 @@ func (a *analysis) parseTime(e *expr, types []Type) (Type, bool) {
 		a.patches.wrap(e.extent, "CAST(", " AS TIMESTAMPTZ)")
 	}
 	return Type{Kind: TimestampTZ, Scale: 3}, true
+}
+
+// missingYear is the year of a time whose format has none, "" where it has one:
+// that of 1970-01-01, or to Joda-Time 2000 for a month or day without its year.
+// DuckDB's is 1900.
+func missingYear(format string) string {
+	year := "1970"
+	for i := 0; i+1 < len(format); i++ {
+		if format[i] != '%' {
+			continue
+		}
+		if i++; format[i] == '-' && i+1 < len(format) {
+			i++
+		}
+		switch format[i] {
+		case 'Y', 'y', 'G':
+			return ""
+		case 'm', 'd', 'b', 'B', 'j':
+			year = "2000"
+		}
+	}
+	return year
 }
 
 // timeFormat translates the format, which is the second argument.

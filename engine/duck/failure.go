@@ -146,7 +146,7 @@ func nearest(name, candidates string) string {
 
 // failedMacro is the error of a cast by which a macro of package dialect says why
 // it has no answer.
-var failedMacro = regexp.MustCompile(`(?s)^Could not convert string '(not an? .*)' to INT32`)
+var failedMacro = regexp.MustCompile(`(?s)^Could not convert string '(not an? .*)' to (?:INT[0-9]+|BOOL)`)
 
 var spaces = regexp.MustCompile(`\s+`)
 
