@@ -178,6 +178,53 @@ func TestBurstsAtTheEdge(t *testing.T) {
 	}
 }
 
+// TestScopesOfCorrelations: one event of many is enough, and counted bursts name it.
+func TestScopesOfCorrelations(t *testing.T) {
+	const subject = `"userIdentity":{"type":"IAMUser","arn":"arn:aws:iam::111111111111:user/alice","accessKeyId":"AKIAIOSFODNN7SUBJCT"}`
+	deleted, bySubject := call("s3", "DeleteObject", `"requestParameters":{"bucketName":"b"}`), call("s3", "DeleteObject", subject+`,"requestParameters":{"bucketName":"b"}`)
+	surveyed := func(i int) string { return call("ec2", fmt.Sprintf("Describe%c", 'A'+i), `"readOnly":true`) }
+	role := func(who string) string {
+		return call("sts", "AssumeRole", who+`"requestParameters":{"roleArn":"arn:aws:iam::111111111111:role/r"}`)
+	}
+	refused := func(name string) func(int) string { return same(call("s3", name, denied)) }
+	refusals := func(i int) string { return call("s3", fmt.Sprintf("Get%c", 'B'+i), denied) }
+	const first = "2025-06-01T10:00:00Z" // ids begin with the time of the first event
+	for _, test := range []struct {
+		name, rule string
+		records    [][]map[string]any
+		subjects   bool
+		names      string // how the id of an event begins that is named
+	}{
+		{"counted, all", "BULK-DEL", [][]map[string]any{series(t, first, 50, time.Second, same(bySubject))}, true, first},
+		{"counted, none", "BULK-DEL", [][]map[string]any{series(t, first, 50, time.Second, same(deleted))}, false, first},
+		{"counted, one of many", "BULK-DEL", [][]map[string]any{series(t, first, 60, time.Second, same(deleted)), series(t, "2025-06-01T10:00:30Z", 1, 0, same(bySubject))}, true, "2025-06-01T10:00:30Z"},
+		{"counted, none of the rule", "BULK-DEL", [][]map[string]any{series(t, first, 60, time.Second, same(deleted)), series(t, "2025-06-01T10:00:30Z", 1, 0, same(call("s3", "ListBuckets", subject)))}, false, first},
+		{"distinct, one of many", "RECON", [][]map[string]any{series(t, first, 20, time.Second, surveyed), series(t, "2025-06-01T10:00:30Z", 1, 0, same(call("ec2", "DescribeA", `"readOnly":true,"sourceIPAddress":"192.0.2.99"`)))}, true, "2025-06-01T10:00:30Z"},
+		{"listed, beyond those that are named", "DENIED-BURST", [][]map[string]any{series(t, first, 1100, 100*time.Millisecond, refused("GetB")), series(t, "2025-06-01T10:05:00Z", 1, 0, same(call("s3", "GetB", denied+","+subject)))}, true, first},
+		{"listed, none", "DENIED-BURST", [][]map[string]any{series(t, first, 30, time.Second, refused("GetB"))}, false, first},
+		// The many of one name are the greater burst, and do not have the subject's event.
+		{"two bursts that are one", "DENIED-BURST", [][]map[string]any{series(t, first, 1, 0, same(call("s3", "GetA", denied+","+subject))), series(t, "2025-06-01T10:00:01Z", 10, time.Second, refusals),
+			series(t, "2025-06-01T10:09:00Z", 1, 0, refused("GetZ")), series(t, "2025-06-01T10:10:30Z", 25, time.Second, refused("GetZ"))}, true, "2025-06-01T10:10:30Z"},
+		{"a first use", "ROLE-NEW", [][]map[string]any{series(t, "2025-05-01T10:00:00Z", 1, 0, same(call("s3", "ListBuckets", ""))), series(t, first, 1, 0, same(role(""))), series(t, "2025-06-01T11:00:00Z", 1, 0, same(role(subject+",")))}, true, first},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			o := pack.PlanOptions{From: time.Date(2025, 6, 1, 0, 0, 0, 0, time.UTC), To: time.Date(2025, 6, 3, 0, 0, 0, 0, time.UTC), Rules: []string{test.rule},
+				Scopes: []string{"SUBJECT"}, Params: map[string]any{"subject_keys": []string{"AKIAIOSFODNN7SUBJCT"}, "subject_addresses": []string{"192.0.2.99"}}}
+			_, found := run(t, builtIn(t), records(t, slices.Concat(test.records...)...), o)
+			if len(found) != 1 {
+				t.Fatalf("%d correlations: %+v", len(found), found)
+			}
+			c := found[0]
+			if is := len(c.Scopes) == 1 && c.Scopes[0].ID.Value == "SUBJECT"; is != test.subjects || len(c.Scopes) > 1 {
+				t.Errorf("scopes %v", c.Scopes)
+			}
+			if !slices.ContainsFunc(c.EventIDs, func(id string) bool { return strings.HasPrefix(id, test.names) }) {
+				t.Errorf("events %.200q", c.EventIDs)
+			}
+		})
+	}
+}
+
 // TestFirstUsesNeedHistory: in an archive that begins in the period everything is
 // new, which says nothing. What is said of an older one says how old it is.
 func TestFirstUsesNeedHistory(t *testing.T) {
