@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/trailql/trailql/report/pack"
@@ -171,6 +172,53 @@ func TestBurstsAtTheEdge(t *testing.T) {
 				for _, e := range events {
 					if e.Time.Before(side.from) || !e.Time.Before(side.from.AddDate(0, 0, 1)) {
 						t.Errorf("an event of %s is listed", e.Time)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestCountedBurstsAreOfOnePeriod: steps do not lie across the beginning of a period,
+// whatever their length and the zone of its days, so that the period before and after
+// agree where a burst belongs.
+func TestCountedBurstsAreOfOnePeriod(t *testing.T) {
+	const rules = `rules:
+  - {id: QUIETLY, title: t, severity: info, kind: evidence, quiet: true, events: [{source: s3, names: DeleteBucket}]}
+  - {id: IN-A-DAY, title: t, severity: high, kind: exception, bursts: [{of: QUIETLY, by: [account_id, actor], within: 24h, at_least: 10}]}
+  - {id: NAMES, title: t, severity: high, kind: exception, bursts: [{of: QUIETLY, by: [account_id, actor], within: 24h, distinct: resource, at_least: 10}]}
+`
+	l, err := pack.Load(pack.BuiltIn(), fstest.MapFS{"mine.yaml": {Data: []byte(rules)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	deleted := func(i int) string { return request("s3", "DeleteBucket", fmt.Sprintf(`{"bucketName":"b%d"}`, i)) }
+	last := func(int) string { return deleted(99) }
+	for _, test := range []struct {
+		name          string
+		midnight      string
+		records       [][]map[string]any
+		before, after int
+	}{
+		{"reached before, going on after", "2025-06-01T23:00:00Z", [][]map[string]any{series(t, "2025-06-01T22:50:00Z", 10, time.Minute, deleted), series(t, "2025-06-01T23:05:00Z", 1, 0, last)}, 1, 0},
+		{"reached after", "2025-06-01T23:00:00Z", [][]map[string]any{series(t, "2025-06-01T22:50:00Z", 9, time.Minute, deleted), series(t, "2025-06-01T23:05:00Z", 1, 0, last)}, 0, 1},
+		{"reached before, in a zone of quarters", "2025-06-01T18:15:00Z", [][]map[string]any{series(t, "2025-06-01T18:05:00Z", 10, time.Minute, deleted), series(t, "2025-06-01T18:16:00Z", 1, 0, last)}, 1, 0},
+		{"reached at the beginning", "2025-06-01T23:00:00Z", [][]map[string]any{series(t, "2025-06-01T22:51:00Z", 10, time.Minute, deleted)}, 0, 1},
+		{"in a period that begins within a second", "2025-06-01T23:00:00.5Z", [][]map[string]any{series(t, "2025-06-01T22:51:00Z", 10, time.Minute, deleted), series(t, "2025-06-01T23:00:01Z", 1, 0, last)}, 1, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			midnight, err := time.Parse(time.RFC3339, test.midnight)
+			if err != nil {
+				t.Fatal(err)
+			}
+			query := records(t, slices.Concat(test.records...)...)
+			for _, side := range []struct {
+				from time.Time
+				want int
+			}{{midnight.AddDate(0, 0, -1), test.before}, {midnight, test.after}} {
+				for _, rule := range []string{"IN-A-DAY", "NAMES"} {
+					if _, found := run(t, l, query, pack.PlanOptions{From: side.from, To: side.from.AddDate(0, 0, 1), Rules: []string{rule}}); len(found) != side.want {
+						t.Errorf("%d correlations of %s instead of %d from %s on: %+v", len(found), rule, side.want, side.from, found)
 					}
 				}
 			}

@@ -335,7 +335,9 @@ func (k *keptColumns) write(w *sqlWriter, index int) {
 }
 
 // burst writes the steps of a tally that may belong to a burst: those around which
-// there is enough.
+// there is enough. Steps are the same whatever the period, but the one in which it
+// begins is cut there: what lies before is of the period before. A step is twice its
+// number, and one more from the period's beginning on.
 func (k *keptColumns) burst(w *sqlWriter, t *tally) {
 	all := keyList(k.keys, ", k")[2:]
 	weight := "n"
@@ -345,12 +347,13 @@ func (k *keptColumns) burst(w *sqlWriter, t *tally) {
 	case t.burst.Sum.Value != "":
 		weight = "total"
 	}
-	reach := number(t.reach())
+	reach := number(2*t.reach() + 1)
 	w.add("SELECT * FROM (SELECT *, sum(", weight,
 		") OVER (PARTITION BY ", all, " ORDER BY step RANGE BETWEEN ", reach, " PRECEDING AND ", reach, " FOLLOWING) AS near\nFROM (SELECT ", all,
 		", step, value, count(*) AS n, CAST(sum(amount) AS bigint) AS total, ",
 		"min(instant) AS first_at, max(instant) AS last_at, ", k.oneID(), " AS one_id", k.anyScope(), "\nFROM (SELECT ",
-		"CAST(floor(to_unixtime(instant) / ", number(int64(t.step/time.Second)), ") AS bigint) AS step, ")
+		"2 * CAST(floor(to_unixtime(instant) / ", number(int64(t.step/time.Second)), ") AS bigint)",
+		" + CASE WHEN instant >= ", InstantSQL(k.plan.period.from), " THEN 1 ELSE 0 END AS step, ")
 	if t.burst.Distinct.Value != "" {
 		w.add(k.name(t.burst.Distinct), " AS value, ")
 	} else {

@@ -126,7 +126,8 @@ func (t *tallying) see(batch arrow.RecordBatch, row int) {
 	}
 	column := func(fromEnd int) arrow.Array { return batch.Column(int(batch.NumCols()) - fromEnd) }
 	s := step{value: textAt(column(6), row), id: textAt(column(1), row)}
-	s.number, _ = integerAt(column(7), row)
+	number, _ := integerAt(column(7), row)
+	s.number = number >> 1 // without whether it is in the period
 	s.n, _ = integerAt(column(5), row)
 	s.total, _ = integerAt(column(4), row)
 	s.first, _ = timeAt(column(3), row)
