@@ -217,7 +217,12 @@ func (r *runner) collect() {
 	zone := r.Period.location()
 	r.suppressor = newSuppressor(r.Exceptions, zone)
 	c := &collection{byRule: map[string][]membership{}, maxFindings: r.MaxFindings}
-	c.dayName = func(f *Finding) string { return dayOf(f.Time, zone) }
+	c.dayName = func(f *Finding) string {
+		if f.Time.Before(r.Period.From) {
+			return dayOf(r.Period.From, zone) // a burst that began before
+		}
+		return dayOf(f.Time, zone)
+	}
 	before := earlierFindings(r.Baseline)
 	for _, s := range r.Packs {
 		p := r.Library.Pack(s.Pack)

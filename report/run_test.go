@@ -110,6 +110,14 @@ func TestCountsOfFindings(t *testing.T) {
 	}
 }
 
+// TestDayOfWhatBeganBefore: a burst that began before the period counts on its first day.
+func TestDayOfWhatBeganBefore(t *testing.T) {
+	r := run(t, quiet(at("09T23:57", "SeenCall"), at("09T23:58", "SeenCall"), at("10T00:01", "SeenCall")), nil)
+	if got := fmt.Sprint(control(t, r, "acme/odd").Days); got != "[{2026-08-10 1}]" {
+		t.Errorf("days %s", got)
+	}
+}
+
 func TestFindingsBeyondTheLimitAreCounted(t *testing.T) {
 	var events []event
 	for i := range 9 {
