@@ -163,6 +163,23 @@ func TestHTMLIsBounded(t *testing.T) {
 	}
 }
 
+// TestHTMLDoesNotCountNamedEvents: a burst names some of its events, and says how many
+// it reached.
+func TestHTMLDoesNotCountNamedEvents(t *testing.T) {
+	r := example()
+	for _, f := range r.Packs[0].Controls[0].Findings {
+		if !isCorrelation(&f) {
+			continue
+		}
+		html := rendered(t, r, HTML)[htmlFile]
+		if strings.Contains(html, fmt.Sprintf(", %d events<", len(f.Events))) || !strings.Contains(html, f.Events[0]) {
+			t.Errorf("%d events are named, and pass for all of them", len(f.Events))
+		}
+		return
+	}
+	t.Fatal("the example has no burst")
+}
+
 // TestHoursOfFindings: what began before the period is drawn in its first hour.
 func TestHoursOfFindings(t *testing.T) {
 	from := time.Date(2026, 8, 10, 0, 0, 0, 0, time.UTC)
