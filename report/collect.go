@@ -28,7 +28,6 @@ const (
 type collection struct {
 	controls    []*collector
 	byRule      map[string][]membership
-	scopes      map[string]map[string]bool // events that the scope of a pack took, by rule
 	maxFindings int
 	listed      int // events
 	findings    int // listed
@@ -145,9 +144,6 @@ func (c *collection) take(e *pack.Event) error {
 	room := c.room()
 	isListed := false
 	for _, t := range e.Taken {
-		if scope := c.scopes[t.Rule.ID.Value]; scope != nil {
-			scope[identity(e.Values)] = true
-		}
 		for _, at := range c.byRule[t.Rule.ID.Value] {
 			if s := at.control.scope; s != "" && !slices.ContainsFunc(e.Taken, func(o pack.Taken) bool { return o.Rule.ID.Value == s }) {
 				continue
@@ -185,7 +181,7 @@ func (c *collection) correlate(x pack.Correlation) {
 		columns["followed_by"] = x.Then
 	}
 	for _, at := range c.byRule[x.Rule.ID.Value] {
-		if scope := c.scopes[at.control.scope]; scope != nil && !slices.ContainsFunc(x.EventIDs, func(id string) bool { return scope[id] }) {
+		if s := at.control.scope; s != "" && !slices.ContainsFunc(x.Scopes, func(r *pack.Rule) bool { return r.ID.Value == s }) {
 			continue
 		}
 		c.add(at, Finding{

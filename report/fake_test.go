@@ -79,6 +79,7 @@ pack:
   scope: NEEDY
   controls:
     - {id: "1", title: Seen, kind: evidence, severity: info, rules: SEEN}
+    - {id: "2", title: Many, kind: exception, severity: high, rules: MANY}
 `
 
 const archivePack = `

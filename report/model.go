@@ -149,7 +149,7 @@ type Control struct {
 	Open       map[pack.Severity]int64 // findings that are not suppressed, by severity, listed or not
 	Findings   []Finding               // in order of time; see Options.MaxFindings
 	Unlisted   int64                   // findings that were counted and not listed
-	Days       []DayCount              // findings by day, days without any left out
+	Days       []DayCount              // findings by day, days without any left out; what began before the period is of its first day
 	Groups     []Group                 // findings by columns: account_id, actor, then those of the pack
 	Sample     *Sample                 // of the events; nil unless asked for
 	Difference *Difference             // from the baseline; nil without one

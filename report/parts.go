@@ -47,9 +47,6 @@ func (c *collection) brief(rule *pack.Rule) ([]string, bool) {
 		severity = max(severity, raise.To)
 	}
 	var columns []string
-	if c.scopes[rule.ID.Value] != nil {
-		columns = append(columns, identityColumns...)
-	}
 	for _, at := range c.byRule[rule.ID.Value] {
 		k := at.control
 		if len(k.findings) < c.limit(severity, c.room()) {

@@ -216,14 +216,16 @@ func (r *runner) run(ctx context.Context) error {
 func (r *runner) collect() {
 	zone := r.Period.location()
 	r.suppressor = newSuppressor(r.Exceptions, zone)
-	c := &collection{byRule: map[string][]membership{}, scopes: map[string]map[string]bool{}, maxFindings: r.MaxFindings}
-	c.dayName = func(f *Finding) string { return dayOf(f.Time, zone) }
+	c := &collection{byRule: map[string][]membership{}, maxFindings: r.MaxFindings}
+	c.dayName = func(f *Finding) string {
+		if f.Time.Before(r.Period.From) {
+			return dayOf(r.Period.From, zone) // a burst that began before
+		}
+		return dayOf(f.Time, zone)
+	}
 	before := earlierFindings(r.Baseline)
 	for _, s := range r.Packs {
 		p := r.Library.Pack(s.Pack)
-		if p.Scope.Value != "" {
-			c.scopes[p.Scope.Value] = map[string]bool{}
-		}
 		for _, control := range p.At(s.Version) {
 			k := &collector{pack: p, control: control, scope: p.Scope.Value, days: map[string]int64{}, open: map[pack.Severity]int64{}, seen: map[string]bool{}, events: sampler{SampleOptions: r.Sample}}
 			if r.Baseline != nil {
@@ -380,8 +382,14 @@ func (r *runner) withPacks(packs []pack.Selection, params map[string]any) map[st
 }
 
 func (r *runner) plan(rules []string, params map[string]any) (*pack.Plan, error) {
+	var scopes []string
+	for _, s := range r.Packs {
+		if scope := r.Library.Pack(s.Pack).Scope.Value; slices.Contains(rules, scope) {
+			scopes = append(scopes, scope)
+		}
+	}
 	return r.Library.Plan(pack.PlanOptions{
-		Rules: rules, From: r.Period.From, To: r.Period.To, Accounts: r.Scope.Accounts, Regions: r.Scope.Regions, Params: params,
+		Rules: rules, Scopes: scopes, From: r.Period.From, To: r.Period.To, Accounts: r.Scope.Accounts, Regions: r.Scope.Regions, Params: params,
 	})
 }
 

@@ -110,6 +110,14 @@ func TestCountsOfFindings(t *testing.T) {
 	}
 }
 
+// TestDayOfWhatBeganBefore: a burst that began before the period counts on its first day.
+func TestDayOfWhatBeganBefore(t *testing.T) {
+	r := run(t, quiet(at("09T23:57", "SeenCall"), at("09T23:58", "SeenCall"), at("10T00:01", "SeenCall")), nil)
+	if got := fmt.Sprint(control(t, r, "acme/odd").Days); got != "[{2026-08-10 1}]" {
+		t.Errorf("days %s", got)
+	}
+}
+
 func TestFindingsBeyondTheLimitAreCounted(t *testing.T) {
 	var events []event
 	for i := range 9 {
@@ -292,6 +300,34 @@ func TestScopeOfPack(t *testing.T) {
 	})
 	if c := control(t, r, "about/1"); c.Count != 1 || c.Findings[0].Value("event_id") != about.id {
 		t.Errorf("%d findings", c.Count)
+	}
+}
+
+// TestBurstsInScopeOfPack: a burst is in scope if one of its events is, named or not.
+func TestBurstsInScopeOfPack(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		of   int // which event is in scope; -1 for none
+		want report.State
+	}{{"none", -1, report.Pass}, {"the first", 0, report.Fail}, {"the last", 1099, report.Fail}} {
+		t.Run(test.name, func(t *testing.T) {
+			var events []event
+			for i := range 1100 {
+				e := at("10T10:00", "SeenCall")
+				e.at, e.id = e.at.Add(time.Duration(i)*time.Millisecond), fmt.Sprint("event", i)
+				if i == test.of {
+					e.calls = []string{"NeedyCall"}
+				}
+				events = append(events, e)
+			}
+			r := run(t, quiet(events...), func(o *report.Options) {
+				o.Packs = []pack.Selection{{Pack: "about"}}
+				o.Scope.Declared = map[string][]string{"wanted": {"x"}}
+			})
+			if c := control(t, r, "about/2"); c.State != test.want {
+				t.Errorf("%s (%s), want %s", c.State, c.Reason, test.want)
+			}
+		})
 	}
 }
 

@@ -22,7 +22,8 @@ type Correlation struct {
 	// Reached is the greatest count, number of distinct values or sum in one window;
 	// 1 for a first use.
 	Reached  int64
-	EventIDs []string // of the first events; of some where events were only counted
+	EventIDs []string // of the first events; of some where events were only counted, of a scope's if there are any
+	Scopes   []*Rule  // of those that the plan was made with: each took one of the events at least
 	Then     string   // id of the event that followed and raised the severity
 	// Since is when the time begins in which there was no use before the first one, as
 	// far as the archive goes back; zero for a burst.
@@ -36,11 +37,12 @@ type Correlation struct {
 // correlator watches events that come in order of time.
 type correlator struct {
 	period  extent
+	scopes  []*Rule
 	watches []*watching
 }
 
 func newCorrelator(p *Plan) *correlator {
-	c := &correlator{period: p.period}
+	c := &correlator{period: p.period, scopes: p.scopes}
 	for _, w := range p.watches {
 		c.watches = append(c.watches, &watching{watch: w, keys: map[string]*window{}})
 	}
@@ -69,12 +71,13 @@ type seen struct {
 	id     string
 	values []string // distinct ones
 	weight int64
+	scopes []*Rule // that took it
 }
 
 func (c *correlator) see(e *Event) {
 	for _, w := range c.watches {
 		if t, ok := e.By(w.of); ok && e.Time.Before(c.period.to) {
-			w.add(e, t)
+			w.add(e, t, c.scopes)
 		}
 		if then := w.burst.Then; then != nil {
 			for _, t := range e.Taken {
@@ -102,7 +105,7 @@ func (w *watching) key(e *Event, t Taken) (string, []string) {
 	return strings.Join(values, "\x00"), values
 }
 
-func (w *watching) add(e *Event, t Taken) {
+func (w *watching) add(e *Event, t Taken, scopes []*Rule) {
 	key, values := w.key(e, t)
 	for i, column := range w.burst.By {
 		if values[i] == "" && !mayLack(column) {
@@ -113,6 +116,11 @@ func (w *watching) add(e *Event, t Taken) {
 	if w.burst.Distinct.Value != "" {
 		if one.values = elements(e.of(t, w.burst.Distinct.Value)); len(one.values) == 0 {
 			return
+		}
+	}
+	for _, scope := range scopes {
+		if _, ok := e.By(scope); ok {
+			one.scopes = append(one.scopes, scope)
 		}
 	}
 	in := w.keys[key]
@@ -181,20 +189,29 @@ func (w *watching) judge(in *window, reached int64, values []string) {
 			in.open.By = append(in.open.By, b.Value)
 		}
 		for _, s := range in.events[:len(in.events)-1] {
-			in.open.note(s.id)
+			in.open.note(s)
 		}
 		w.found = append(w.found, in.open)
 		in.last = in.open
 	}
 	in.open.Last = newest.at
 	in.open.Reached = max(in.open.Reached, reached)
-	in.open.note(newest.id)
+	in.open.note(newest)
 }
 
-func (c *Correlation) note(id string) {
+func (c *Correlation) note(s seen) {
 	c.Events++
+	c.addScopes(s.scopes)
 	if len(c.EventIDs) < maxEventIDs {
-		c.EventIDs = append(c.EventIDs, id)
+		c.EventIDs = append(c.EventIDs, s.id)
+	}
+}
+
+func (c *Correlation) addScopes(scopes []*Rule) {
+	for _, s := range scopes {
+		if !slices.Contains(c.Scopes, s) {
+			c.Scopes = append(c.Scopes, s)
+		}
 	}
 }
 
@@ -245,6 +262,7 @@ type step struct {
 	n, total    int64
 	first, last time.Time
 	id          string // of one of its events, of a first use that of the first
+	scopes      []*Rule
 }
 
 // judge finds the bursts of one key.
@@ -259,6 +277,7 @@ func (t *tally) judge(key []string, steps []step) []Correlation {
 	if t.burst == nil {
 		c := start(steps[0])
 		c.Events, c.Reached, c.EventIDs = steps[0].n, 1, []string{steps[0].id}
+		c.addScopes(steps[0].scopes)
 		c.compared, c.strange = len(t.first.Known) > 0, steps[0].total > 0
 		return []Correlation{c}
 	}
@@ -314,11 +333,16 @@ func (t *tally) judge(key []string, steps []step) []Correlation {
 			if open.at = end.last; t.burst.Distinct.Value != "" {
 				open.at = end.first
 			}
+			// A burst before may have counted some of the steps; they are of this one, too.
+			for _, s := range steps[lo:i] {
+				open.addScopes(s.scopes)
+			}
 			counted = max(counted, lo)
 		}
 		for ; counted <= i; counted++ {
 			s := steps[counted]
 			open.Events += s.n
+			open.addScopes(s.scopes)
 			if s.last.After(open.Last) {
 				open.Last = s.last
 			}

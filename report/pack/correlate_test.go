@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/trailql/trailql/report/pack"
@@ -173,6 +174,100 @@ func TestBurstsAtTheEdge(t *testing.T) {
 						t.Errorf("an event of %s is listed", e.Time)
 					}
 				}
+			}
+		})
+	}
+}
+
+// TestCountedBurstsAreOfOnePeriod: steps do not lie across the beginning of a period,
+// whatever their length and the zone of its days, so that the period before and after
+// agree where a burst belongs.
+func TestCountedBurstsAreOfOnePeriod(t *testing.T) {
+	const rules = `rules:
+  - {id: QUIETLY, title: t, severity: info, kind: evidence, quiet: true, events: [{source: s3, names: DeleteBucket}]}
+  - {id: IN-A-DAY, title: t, severity: high, kind: exception, bursts: [{of: QUIETLY, by: [account_id, actor], within: 24h, at_least: 10}]}
+  - {id: NAMES, title: t, severity: high, kind: exception, bursts: [{of: QUIETLY, by: [account_id, actor], within: 24h, distinct: resource, at_least: 10}]}
+`
+	l, err := pack.Load(pack.BuiltIn(), fstest.MapFS{"mine.yaml": {Data: []byte(rules)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	deleted := func(i int) string { return request("s3", "DeleteBucket", fmt.Sprintf(`{"bucketName":"b%d"}`, i)) }
+	last := func(int) string { return deleted(99) }
+	for _, test := range []struct {
+		name          string
+		midnight      string
+		records       [][]map[string]any
+		before, after int
+	}{
+		{"reached before, going on after", "2025-06-01T23:00:00Z", [][]map[string]any{series(t, "2025-06-01T22:50:00Z", 10, time.Minute, deleted), series(t, "2025-06-01T23:05:00Z", 1, 0, last)}, 1, 0},
+		{"reached after", "2025-06-01T23:00:00Z", [][]map[string]any{series(t, "2025-06-01T22:50:00Z", 9, time.Minute, deleted), series(t, "2025-06-01T23:05:00Z", 1, 0, last)}, 0, 1},
+		{"reached before, in a zone of quarters", "2025-06-01T18:15:00Z", [][]map[string]any{series(t, "2025-06-01T18:05:00Z", 10, time.Minute, deleted), series(t, "2025-06-01T18:16:00Z", 1, 0, last)}, 1, 0},
+		{"reached at the beginning", "2025-06-01T23:00:00Z", [][]map[string]any{series(t, "2025-06-01T22:51:00Z", 10, time.Minute, deleted)}, 0, 1},
+		{"in a period that begins within a second", "2025-06-01T23:00:00.5Z", [][]map[string]any{series(t, "2025-06-01T22:51:00Z", 10, time.Minute, deleted), series(t, "2025-06-01T23:00:01Z", 1, 0, last)}, 1, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			midnight, err := time.Parse(time.RFC3339, test.midnight)
+			if err != nil {
+				t.Fatal(err)
+			}
+			query := records(t, slices.Concat(test.records...)...)
+			for _, side := range []struct {
+				from time.Time
+				want int
+			}{{midnight.AddDate(0, 0, -1), test.before}, {midnight, test.after}} {
+				for _, rule := range []string{"IN-A-DAY", "NAMES"} {
+					if _, found := run(t, l, query, pack.PlanOptions{From: side.from, To: side.from.AddDate(0, 0, 1), Rules: []string{rule}}); len(found) != side.want {
+						t.Errorf("%d correlations of %s instead of %d from %s on: %+v", len(found), rule, side.want, side.from, found)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestScopesOfCorrelations: one event of many is enough, and counted bursts name it.
+func TestScopesOfCorrelations(t *testing.T) {
+	const subject = `"userIdentity":{"type":"IAMUser","arn":"arn:aws:iam::111111111111:user/alice","accessKeyId":"AKIAIOSFODNN7SUBJCT"}`
+	deleted, bySubject := call("s3", "DeleteObject", `"requestParameters":{"bucketName":"b"}`), call("s3", "DeleteObject", subject+`,"requestParameters":{"bucketName":"b"}`)
+	surveyed := func(i int) string { return call("ec2", fmt.Sprintf("Describe%c", 'A'+i), `"readOnly":true`) }
+	role := func(who string) string {
+		return call("sts", "AssumeRole", who+`"requestParameters":{"roleArn":"arn:aws:iam::111111111111:role/r"}`)
+	}
+	refused := func(name string) func(int) string { return same(call("s3", name, denied)) }
+	refusals := func(i int) string { return call("s3", fmt.Sprintf("Get%c", 'B'+i), denied) }
+	const first = "2025-06-01T10:00:00Z" // ids begin with the time of the first event
+	for _, test := range []struct {
+		name, rule string
+		records    [][]map[string]any
+		subjects   bool
+		names      string // how the id of an event begins that is named
+	}{
+		{"counted, all", "BULK-DEL", [][]map[string]any{series(t, first, 50, time.Second, same(bySubject))}, true, first},
+		{"counted, none", "BULK-DEL", [][]map[string]any{series(t, first, 50, time.Second, same(deleted))}, false, first},
+		{"counted, one of many", "BULK-DEL", [][]map[string]any{series(t, first, 60, time.Second, same(deleted)), series(t, "2025-06-01T10:00:30Z", 1, 0, same(bySubject))}, true, "2025-06-01T10:00:30Z"},
+		{"counted, none of the rule", "BULK-DEL", [][]map[string]any{series(t, first, 60, time.Second, same(deleted)), series(t, "2025-06-01T10:00:30Z", 1, 0, same(call("s3", "ListBuckets", subject)))}, false, first},
+		{"distinct, one of many", "RECON", [][]map[string]any{series(t, first, 20, time.Second, surveyed), series(t, "2025-06-01T10:00:30Z", 1, 0, same(call("ec2", "DescribeA", `"readOnly":true,"sourceIPAddress":"192.0.2.99"`)))}, true, "2025-06-01T10:00:30Z"},
+		{"listed, beyond those that are named", "DENIED-BURST", [][]map[string]any{series(t, first, 1100, 100*time.Millisecond, refused("GetB")), series(t, "2025-06-01T10:05:00Z", 1, 0, same(call("s3", "GetB", denied+","+subject)))}, true, first},
+		{"listed, none", "DENIED-BURST", [][]map[string]any{series(t, first, 30, time.Second, refused("GetB"))}, false, first},
+		// The many of one name are the greater burst, and do not have the subject's event.
+		{"two bursts that are one", "DENIED-BURST", [][]map[string]any{series(t, first, 1, 0, same(call("s3", "GetA", denied+","+subject))), series(t, "2025-06-01T10:00:01Z", 10, time.Second, refusals),
+			series(t, "2025-06-01T10:09:00Z", 1, 0, refused("GetZ")), series(t, "2025-06-01T10:10:30Z", 25, time.Second, refused("GetZ"))}, true, "2025-06-01T10:10:30Z"},
+		{"a first use", "ROLE-NEW", [][]map[string]any{series(t, "2025-05-01T10:00:00Z", 1, 0, same(call("s3", "ListBuckets", ""))), series(t, first, 1, 0, same(role(""))), series(t, "2025-06-01T11:00:00Z", 1, 0, same(role(subject+",")))}, true, first},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			o := pack.PlanOptions{From: time.Date(2025, 6, 1, 0, 0, 0, 0, time.UTC), To: time.Date(2025, 6, 3, 0, 0, 0, 0, time.UTC), Rules: []string{test.rule},
+				Scopes: []string{"SUBJECT"}, Params: map[string]any{"subject_keys": []string{"AKIAIOSFODNN7SUBJCT"}, "subject_addresses": []string{"192.0.2.99"}}}
+			_, found := run(t, builtIn(t), records(t, slices.Concat(test.records...)...), o)
+			if len(found) != 1 {
+				t.Fatalf("%d correlations: %+v", len(found), found)
+			}
+			c := found[0]
+			if is := len(c.Scopes) == 1 && c.Scopes[0].ID.Value == "SUBJECT"; is != test.subjects || len(c.Scopes) > 1 {
+				t.Errorf("scopes %v", c.Scopes)
+			}
+			if !slices.ContainsFunc(c.EventIDs, func(id string) bool { return strings.HasPrefix(id, test.names) }) {
+				t.Errorf("events %.200q", c.EventIDs)
 			}
 		})
 	}

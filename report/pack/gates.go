@@ -119,13 +119,21 @@ func (s *scan) gates() {
 // withoutAnd blanks an AND that nothing stands before any more: what is left keeps
 // its place in the file.
 func withoutAnd(condition string) string {
-	left := strings.TrimLeft(condition, " \t\r\n")
-	if left == "" {
+	if strings.TrimSpace(condition) == "" {
 		return ""
 	}
-	if len(left) > 3 && strings.EqualFold(left[:3], "AND") && strings.ContainsAny(left[3:4], " \t\r\n(") {
-		at := len(condition) - len(left)
-		return condition[:at] + "   " + left[3:]
+	tokens, err := dialect.Tokens(condition)
+	if err != nil {
+		return condition // whoever expands it says what is wrong
+	}
+	for _, t := range tokens {
+		if t.Kind == dialect.Space || t.Kind == dialect.Comment {
+			continue
+		}
+		if t.Kind == dialect.Word && strings.EqualFold(t.Text, "AND") {
+			return condition[:t.Offset] + "   " + condition[t.Offset+len(t.Text):]
+		}
+		break
 	}
 	return condition
 }

@@ -46,6 +46,9 @@ func TestGatesKeepWhatRulesTake(t *testing.T) {
   - {id: G5, title: t, where: NOT OK, raise: [{to: high, where: DENIED}]}
   - {id: G6, title: t, events: [{source: s3}], where: NOT OK}
   - {id: G7, title: t, events: [{source: s3}], where: "OK AND rp(a) <> 'x'"}
+  - {id: G8, title: t, where: "readonly = 'false' AND/* only this */rp(a) = 'x'"}
+  - {id: G9, title: t, where: "/* only this */ readonly = 'false' and'x' = rp(a)"}
+  - {id: G10, title: t, where: "OK AND -- only this\n NOT rp(a) = 'x' AND readonly = 'false'"}
 `
 	l, err := pack.Load(pack.BuiltIn(), fstest.MapFS{"mine.yaml": {Data: []byte(rules)}})
 	if err != nil {
@@ -80,9 +83,9 @@ func TestGatesKeepWhatRulesTake(t *testing.T) {
 		}
 		return found
 	}
-	ids := []string{"G1", "G2", "G3", "G4", "G5", "G6", "G7"}
+	ids := []string{"G1", "G2", "G3", "G4", "G5", "G6", "G7", "G8", "G9", "G10"}
 	together := taken(ids...)
-	for i, want := range []int{4, 2, 8, 8, 16, 8, 2} {
+	for i, want := range []int{4, 2, 8, 8, 16, 8, 2, 6, 6, 2} {
 		id := ids[i]
 		if alone := taken(id)[id]; !slices.Equal(together[id], alone) || len(alone) != want {
 			t.Errorf("%s takes %v with others, %v by itself", id, together[id], alone)

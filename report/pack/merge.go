@@ -92,4 +92,5 @@ func (c *Correlation) merge(other *Correlation) {
 		c.Last = other.Last
 	}
 	c.Then = cmp.Or(c.Then, other.Then)
+	c.addScopes(other.Scopes)
 }

@@ -23,6 +23,9 @@ var ErrUnknown = errors.New("unknown")
 type PlanOptions struct {
 	Packs []Selection
 	Rules []string // besides those of the packs
+	// Scopes are rules that correlations say of whether they took one of the events,
+	// besides the scopes of the packs.
+	Scopes []string
 	// From and To bound the event time: [From, To).
 	From, To time.Time
 	Accounts []string // empty: all
@@ -51,6 +54,7 @@ type Plan struct {
 	around  []int64 // bits of the rules whose events are read around the period
 	rules   []*placed
 	words   int
+	scopes  []*Rule // of which correlations say whether they took an event
 	watches []watch
 	tallies []tally
 	counts  Statement // a row for each key, step and value of a tally; empty without tallies
@@ -83,6 +87,8 @@ func (l *Library) Plan(o PlanOptions) (*Plan, error) {
 			b.admit(r)
 		}
 	}
+	b.scopes = l.scopes(o, b.admitted)
+	b.plan.scopes = b.scopes
 	for _, r := range b.admitted {
 		b.watch(r)
 	}
@@ -149,12 +155,21 @@ func (l *Library) wanted(o PlanOptions) (map[*Rule]bool, map[string]any, error) 
 			}
 		}
 	}
-	for _, id := range o.Rules {
+	for _, id := range slices.Concat(o.Rules, o.Scopes) {
 		if err := want(id); err != nil {
 			return nil, nil, err
 		}
 	}
 	return wanted, overrides, nil
+}
+
+// scopes are those of the admitted rules that are scopes of the selection.
+func (l *Library) scopes(o PlanOptions, admitted []*Rule) []*Rule {
+	ids := slices.Clone(o.Scopes)
+	for _, s := range o.Packs {
+		ids = append(ids, l.packs[s.Pack].Scope.Value)
+	}
+	return slices.DeleteFunc(slices.Clone(admitted), func(r *Rule) bool { return !slices.Contains(ids, r.ID.Value) })
 }
 
 // RulesOf are the rules that the controls of a pack and its scope name, each before
@@ -214,6 +229,7 @@ type planner struct {
 	plan     *Plan
 	admitted []*Rule
 	listed   []*Rule // of those
+	scopes   []*Rule // of those
 	tallies  []tally
 	flat     *flatColumns // of the statement that is being written
 }

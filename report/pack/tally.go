@@ -137,7 +137,7 @@ func (b *planner) counts() error {
 		read.from = earlier(read.from, b.tallies[i].reads(b.plan.period).from)
 	}
 	w := &sqlWriter{}
-	k, err := b.keep(w, b.tallies, read, "eventid")
+	k, err := b.keep(w, b.tallies, b.scopes, read, "eventid")
 	if err != nil {
 		return err
 	}
@@ -169,7 +169,7 @@ func (b *planner) past() error {
 		begins[t.first.Lookback] = w.statement()
 	}
 	w := &sqlWriter{}
-	k, err := b.keep(w, firsts, since(firsts[len(firsts)-1]))
+	k, err := b.keep(w, firsts, nil, since(firsts[len(firsts)-1]))
 	if err != nil {
 		return err
 	}
@@ -200,18 +200,25 @@ type keptColumns struct {
 	keys    int // columns of a row that have keys
 	names   []string
 	masks   map[string][]int64 // of the rules whose events they are needed of
+	scopes  []*Rule            // that are looked for in those events
 }
 
-// keep begins a statement with what tallies need of the events of a time, and other
-// columns.
-func (b *planner) keep(w *sqlWriter, tallies []tally, read extent, others ...string) (*keptColumns, error) {
+// keep begins a statement with what tallies need of the events of a time, which scopes
+// took them, and other columns.
+func (b *planner) keep(w *sqlWriter, tallies []tally, scopes []*Rule, read extent, others ...string) (*keptColumns, error) {
 	var rules []*Rule
 	for _, t := range tallies {
 		if !slices.Contains(rules, t.of) {
 			rules = append(rules, t.of)
 		}
 	}
-	k := &keptColumns{scan: b.scan(rules), tallies: tallies, masks: map[string][]int64{}}
+	counted := len(rules)
+	for _, s := range scopes {
+		if !slices.Contains(rules, s) {
+			rules = append(rules, s)
+		}
+	}
+	k := &keptColumns{scan: b.scan(rules), tallies: tallies, masks: map[string][]int64{}, scopes: scopes}
 	for i := range tallies {
 		t := &tallies[i]
 		k.keys = max(k.keys, len(t.by()))
@@ -238,7 +245,11 @@ func (b *planner) keep(w *sqlWriter, tallies []tally, read extent, others ...str
 		return nil, err
 	}
 	w.add(" taken WHERE ")
-	k.taken(w)
+	if counted == len(rules) {
+		k.taken(w)
+	} else {
+		k.scan.masks(w, k.bits(rules[:counted]))
+	}
 	w.add(")\n")
 	return k, nil
 }
@@ -253,6 +264,16 @@ func (k *keptColumns) keep(column Text, of *Rule) {
 	}
 	p := k.place(of)
 	k.masks[column.Value][p.word] |= 1 << p.bit
+}
+
+// bits are those of some rules, by word.
+func (s *scan) bits(rules []*Rule) []int64 {
+	masks := make([]int64, s.words)
+	for _, r := range rules {
+		p := s.place(r)
+		masks[p.word] |= 1 << p.bit
+	}
+	return masks
 }
 
 func (s *scan) place(r *Rule) *placed {
@@ -292,6 +313,10 @@ func (k *keptColumns) from(w *sqlWriter, t *tally, within extent) {
 		}
 		w.add(" AS k", strconv.Itoa(i))
 	}
+	for i, scope := range k.scopes {
+		p := k.place(scope)
+		w.add(", CASE WHEN bitwise_and(took", strconv.Itoa(p.word), ", ", number(1<<p.bit), ") <> 0 THEN 1 ELSE 0 END AS scope", strconv.Itoa(i))
+	}
 	p := k.place(t.of)
 	w.add(" FROM kept WHERE bitwise_and(took", strconv.Itoa(p.word), ", ", number(1<<p.bit), ") <> 0",
 		" AND instant >= ", InstantSQL(within.from), " AND instant < ", InstantSQL(within.to))
@@ -300,7 +325,7 @@ func (k *keptColumns) from(w *sqlWriter, t *tally, within extent) {
 // write writes the rows of one tally.
 func (k *keptColumns) write(w *sqlWriter, index int) {
 	t := &k.tallies[index]
-	w.add("SELECT ", strconv.Itoa(index), " AS tally", keyList(k.keys, ", k"), ", step, value, n, total, first_at, last_at, one_id\nFROM (")
+	w.add("SELECT ", strconv.Itoa(index), " AS tally", keyList(k.keys, ", k"), keyList(len(k.scopes), ", scope"), ", step, value, n, total, first_at, last_at, one_id\nFROM (")
 	if t.burst != nil {
 		k.burst(w, t)
 	} else {
@@ -310,7 +335,9 @@ func (k *keptColumns) write(w *sqlWriter, index int) {
 }
 
 // burst writes the steps of a tally that may belong to a burst: those around which
-// there is enough.
+// there is enough. Steps are the same whatever the period, but the one in which it
+// begins is cut there: what lies before is of the period before. A step is twice its
+// number, and one more from the period's beginning on.
 func (k *keptColumns) burst(w *sqlWriter, t *tally) {
 	all := keyList(k.keys, ", k")[2:]
 	weight := "n"
@@ -320,12 +347,13 @@ func (k *keptColumns) burst(w *sqlWriter, t *tally) {
 	case t.burst.Sum.Value != "":
 		weight = "total"
 	}
-	reach := number(t.reach())
+	reach := number(2*t.reach() + 1)
 	w.add("SELECT * FROM (SELECT *, sum(", weight,
 		") OVER (PARTITION BY ", all, " ORDER BY step RANGE BETWEEN ", reach, " PRECEDING AND ", reach, " FOLLOWING) AS near\nFROM (SELECT ", all,
 		", step, value, count(*) AS n, CAST(sum(amount) AS bigint) AS total, ",
-		"min(instant) AS first_at, max(instant) AS last_at, min(id) AS one_id\nFROM (SELECT ",
-		"CAST(floor(to_unixtime(instant) / ", number(int64(t.step/time.Second)), ") AS bigint) AS step, ")
+		"min(instant) AS first_at, max(instant) AS last_at, ", k.oneID(), " AS one_id", k.anyScope(), "\nFROM (SELECT ",
+		"2 * CAST(floor(to_unixtime(instant) / ", number(int64(t.step/time.Second)), ") AS bigint)",
+		" + CASE WHEN instant >= ", InstantSQL(k.plan.period.from), " THEN 1 ELSE 0 END AS step, ")
 	if t.burst.Distinct.Value != "" {
 		w.add(k.name(t.burst.Distinct), " AS value, ")
 	} else {
@@ -346,6 +374,24 @@ func (k *keptColumns) burst(w *sqlWriter, t *tally) {
 	w.add(") events GROUP BY ", all, ", step, value) steps) nearby WHERE near >= ", number(t.least))
 }
 
+// oneID is the id of one event of a step: of a scope's, if there are any.
+func (k *keptColumns) oneID() string {
+	if len(k.scopes) == 0 {
+		return "min(id)"
+	}
+	return "coalesce(min(CASE WHEN " + keyList(len(k.scopes), " + scope")[len(" + "):] + " > 0 THEN id END), min(id))"
+}
+
+// anyScope are columns, after others, that say which scopes took one of the events.
+func (k *keptColumns) anyScope() string {
+	columns := ""
+	for i := range k.scopes {
+		name := "scope" + strconv.Itoa(i)
+		columns += ", max(" + name + ") AS " + name
+	}
+	return columns
+}
+
 // first writes the keys that were used in the period. Of what is compared, total says
 // that what is known had not been seen before in the period; and each is left out that is
 // not the first of its own.
@@ -362,11 +408,11 @@ func (k *keptColumns) first(w *sqlWriter, t *tally) {
 	if known != "" {
 		total = "CASE WHEN known_since < first_at THEN CAST(0 AS bigint) ELSE 1 END"
 	}
-	w.add("SELECT ", all, ", CAST(0 AS bigint) AS step, '' AS value, n, ", total, " AS total, first_at, last_at, one_id\nFROM (SELECT *")
+	w.add("SELECT ", all, keyList(len(k.scopes), ", scope"), ", CAST(0 AS bigint) AS step, '' AS value, n, ", total, " AS total, first_at, last_at, one_id\nFROM (SELECT *")
 	if known != "" {
 		w.add(", min(first_at) OVER (PARTITION BY ", own, ") AS begun, min(first_at) OVER (PARTITION BY ", known[2:], ") AS known_since")
 	}
-	w.add("\nFROM (SELECT ", all, ", count(*) AS n, min(instant) AS first_at, max(instant) AS last_at, min_by(id, ROW(instant, id)) AS one_id\nFROM (SELECT instant, eventid AS id, ")
+	w.add("\nFROM (SELECT ", all, ", count(*) AS n, min(instant) AS first_at, max(instant) AS last_at, min_by(id, ROW(instant, id)) AS one_id", k.anyScope(), "\nFROM (SELECT instant, eventid AS id, ")
 	k.from(w, t, k.plan.period)
 	w.add(") events GROUP BY ", all, ") uses) firsts WHERE true")
 	if known != "" {

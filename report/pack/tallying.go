@@ -68,7 +68,7 @@ func keyText(key []string) string {
 }
 
 // tallying makes correlations of the rows of tallies, which come by tally, key, step and
-// value.
+// value. Between key and step the rows say which scopes took one of the events.
 type tallying struct {
 	plan  *Plan
 	past  *before
@@ -126,11 +126,17 @@ func (t *tallying) see(batch arrow.RecordBatch, row int) {
 	}
 	column := func(fromEnd int) arrow.Array { return batch.Column(int(batch.NumCols()) - fromEnd) }
 	s := step{value: textAt(column(6), row), id: textAt(column(1), row)}
-	s.number, _ = integerAt(column(7), row)
+	number, _ := integerAt(column(7), row)
+	s.number = number >> 1 // without whether it is in the period
 	s.n, _ = integerAt(column(5), row)
 	s.total, _ = integerAt(column(4), row)
 	s.first, _ = timeAt(column(3), row)
 	s.last, _ = timeAt(column(2), row)
+	for i, scope := range t.plan.scopes {
+		if took, _ := integerAt(column(7+len(t.plan.scopes)-i), row); took > 0 {
+			s.scopes = append(s.scopes, scope)
+		}
+	}
 	t.steps = append(t.steps, s)
 }
 

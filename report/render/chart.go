@@ -106,7 +106,8 @@ func (d *document) perDay(counts map[string]int64) []bucket {
 	return buckets
 }
 
-// perHour is for periods of a day or two, when every finding is listed.
+// perHour is for periods of a day or two, when every finding is listed. What began
+// before is in the first hour.
 func (d *document) perHour(findings []report.Finding) []bucket {
 	zone, err := time.LoadLocation(d.Period.Zone)
 	if err != nil {
@@ -117,7 +118,7 @@ func (d *document) perHour(findings []report.Finding) []bucket {
 		buckets = append(buckets, bucket{name: at.In(zone).Format("2006-01-02 15:04")})
 	}
 	for i := range findings {
-		if hour := int(findings[i].Time.Sub(d.Period.From) / time.Hour); hour >= 0 && hour < len(buckets) {
+		if hour := max(0, int(findings[i].Time.Sub(d.Period.From)/time.Hour)); hour < len(buckets) {
 			buckets[hour].count++
 		}
 	}

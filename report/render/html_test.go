@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/trailql/trailql/report"
 	"github.com/trailql/trailql/report/pack"
@@ -159,6 +160,50 @@ func TestHTMLIsBounded(t *testing.T) {
 	}
 	if len(html) > 8<<20 {
 		t.Errorf("the page has %d bytes", len(html))
+	}
+}
+
+// TestHTMLDoesNotCountNamedEvents: a burst names some of its events, and says how many
+// it reached.
+func TestHTMLDoesNotCountNamedEvents(t *testing.T) {
+	r := example()
+	for _, f := range r.Packs[0].Controls[0].Findings {
+		if !isCorrelation(&f) {
+			continue
+		}
+		html := rendered(t, r, HTML)[htmlFile]
+		if strings.Contains(html, fmt.Sprintf(", %d events<", len(f.Events))) || !strings.Contains(html, f.Events[0]) {
+			t.Errorf("%d events are named, and pass for all of them", len(f.Events))
+		}
+		return
+	}
+	t.Fatal("the example has no burst")
+}
+
+// TestHoursOfFindings: what began before the period is drawn in its first hour.
+func TestHoursOfFindings(t *testing.T) {
+	from := time.Date(2026, 8, 10, 0, 0, 0, 0, time.UTC)
+	d := &document{Report: &report.Report{Period: report.Period{From: from, To: from.Add(3 * time.Hour)}}}
+	for _, test := range []struct {
+		name  string
+		since time.Duration
+		want  string
+	}{
+		{"in the first hour", 10 * time.Minute, "[1 0 0]"},
+		{"in the last hour", 179 * time.Minute, "[0 0 1]"},
+		{"minutes before", -10 * time.Minute, "[1 0 0]"},
+		{"hours before", -3 * time.Hour, "[1 0 0]"},
+		{"after", 3 * time.Hour, "[0 0 0]"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var counts []int64
+			for _, b := range d.perHour([]report.Finding{{Time: from.Add(test.since)}}) {
+				counts = append(counts, b.count)
+			}
+			if got := fmt.Sprint(counts); got != test.want {
+				t.Errorf("%s, want %s", got, test.want)
+			}
+		})
 	}
 }
 

@@ -117,9 +117,6 @@ func (d *document) findingView(c *control, i int) findingView {
 		SuppressedBy: f.SuppressedBy}
 	if isCorrelation(f) {
 		view.Event = c.ruleTitle(f.Rule)
-		if len(f.Events) > 0 {
-			view.Event += ", " + quantity.Plural(int64(len(f.Events)), "event")
-		}
 		view.Rest = append(view.Rest, nameValue{"until", clock(f.Last)})
 		if f.Reached > 0 {
 			view.Rest = append(view.Rest, nameValue{"reached", quantity.Count(f.Reached)})
