@@ -103,11 +103,20 @@ pack:
     - {id: reports, title: Reports, kind: coverage, severity: medium, rules: REPORT-RETENTION}
 `
 
+const pairPack = `
+pack:
+  id: pair
+  title: Pair
+  controls:
+    - {id: both, title: Both, kind: exception, severity: high, rules: [BAD, NEEDY]}
+`
+
 func library(t testing.TB) *pack.Library {
 	t.Helper()
 	l, err := pack.Load(fstest.MapFS{
 		"acme.yaml": {Data: []byte(testPacks)}, "other.yaml": {Data: []byte(otherPack)},
 		"about.yaml": {Data: []byte(aboutPack)}, "archive.yaml": {Data: []byte(archivePack)},
+		"pair.yaml": {Data: []byte(pairPack)},
 	})
 	if err != nil {
 		t.Fatal(err)
