@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -356,6 +357,25 @@ func TestSampleIsRandomButRepeatable(t *testing.T) {
 	}
 	if sample(0, 1, events) != nil {
 		t.Error("a sample that nobody asked for")
+	}
+}
+
+// TestGroupsOfNUL: a value of a log may have any character.
+func TestGroupsOfNUL(t *testing.T) {
+	of := func(actor, ip string) event {
+		e := at("10T10:00", "SeenCall")
+		e.actor, e.ip = actor, ip
+		return e
+	}
+	c := control(t, run(t, quiet(of("a\x00b", "x"), of("a", "\x00x"), of("a", "\x00x")), nil), "acme/evidence")
+	want := [][]report.GroupRow{
+		{{Values: []string{"a"}, Count: 2}, {Values: []string{"a\x00b"}, Count: 1}},
+		{{Values: []string{"SeenCall", "\x00x"}, Count: 2}, {Values: []string{"SeenCall", "x"}, Count: 1}},
+	}
+	for i, g := range c.Groups[1:] {
+		if !reflect.DeepEqual(g.Rows, want[i]) {
+			t.Errorf("groups by %v: %+v, want %+v", g.Columns, g.Rows, want[i])
+		}
 	}
 }
 
