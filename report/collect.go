@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"encoding/binary"
 	"slices"
 	"strings"
 
@@ -70,7 +71,7 @@ type ruleCount struct {
 type grouping struct {
 	columns []string
 	at      []int             // of the evidence; -1 for a rule's own
-	counts  map[string]*int64 // by values, with \x00 between them
+	counts  map[string]*int64 // by values, each behind its length: they can have any character
 	others  int64
 	key     []byte // of the finding that is added
 }
@@ -86,14 +87,13 @@ func newGrouping(columns ...string) *grouping {
 func (g *grouping) add(f *Finding) {
 	g.key = g.key[:0]
 	for i, at := range g.at {
-		if i > 0 {
-			g.key = append(g.key, 0)
-		}
+		value := ""
 		if at >= 0 {
-			g.key = append(g.key, f.Values[at]...)
+			value = f.Values[at]
 		} else {
-			g.key = append(g.key, f.Columns[g.columns[i]]...)
+			value = f.Columns[g.columns[i]]
 		}
+		g.key = append(binary.AppendUvarint(g.key, uint64(len(value))), value...)
 	}
 	n := g.counts[string(g.key)] // which copies nothing
 	switch {
@@ -111,7 +111,13 @@ func (g *grouping) add(f *Finding) {
 func (g *grouping) group() Group {
 	out := Group{Columns: g.columns, Others: g.others}
 	for key, n := range g.counts {
-		out.Rows = append(out.Rows, GroupRow{Values: strings.Split(key, "\x00"), Count: *n})
+		row := GroupRow{Values: make([]string, len(g.columns)), Count: *n}
+		for i := range row.Values {
+			length, size := binary.Uvarint([]byte(key[:min(len(key), binary.MaxVarintLen64)]))
+			end := size + int(length)
+			row.Values[i], key = key[size:end], key[end:]
+		}
+		out.Rows = append(out.Rows, row)
 	}
 	slices.SortFunc(out.Rows, func(a, b GroupRow) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), slices.Compare(a.Values, b.Values))

@@ -65,7 +65,8 @@ type archive struct {
 	// shown is the last moment of which a log file of any account tells.
 	shown   time.Time
 	digests map[place][]silence // hours in which a digest of a pair ends, as spans in order
-	holes   map[place][]silence // hours between two of them in which none ends
+	holes   map[place][]silence // hours between two of them in which none ends, and stopped
+	stopped map[place]silence   // hours behind the last one of a pair, while other pairs have digests
 	// lacking are hours in which log files were delivered that a digest names and that
 	// are not there; awaited is how many are there and not converted yet.
 	lacking  map[place]map[hour]bool

@@ -208,6 +208,14 @@ func TestRejectedRecords(t *testing.T) {
 	}
 }
 
+// TestNoEventsOfThePeriod: a period may be so short that its silence is no gap.
+func TestNoEventsOfThePeriod(t *testing.T) {
+	r := run(t, quiet(), func(o *report.Options) { o.Period = period(t, "2026-08-10T10:35:00Z/2026-08-10T10:50:00Z", "") })
+	if r.Coverage.Complete || len(r.Coverage.Gaps) > 0 || r.Uncovered() != "there are no events of the period and scope" {
+		t.Errorf("%q, %+v", r.Uncovered(), r.Coverage)
+	}
+}
+
 func TestCellsAreDaysOfTheZone(t *testing.T) {
 	f := &fakeArchive{events: everyHour("2026-08-01", "2026-08-20", accountA, "us-east-1", 1)}
 	r := run(t, f, func(o *report.Options) { o.Period = period(t, "2026-08-10/2026-08-12", "Europe/Berlin") })

@@ -17,7 +17,8 @@ type ControlDifference struct {
 }
 
 // Diff compares two reports by the ids of their findings, control by control, in the
-// order of the later one. Nothing is resolved that the later report could not see.
+// order of the later one, then those that it does not have. Nothing is resolved that
+// the later report could not see.
 func Diff(before, after *Report) []ControlDifference {
 	var list []ControlDifference
 	earlier := map[string]*Control{}
@@ -40,7 +41,7 @@ func Diff(before, after *Report) []ControlDifference {
 			}
 		}
 		for _, f := range was.order {
-			if _, ok := is.byID[f.ID]; !ok && showsAbsence(after, c) {
+			if _, ok := is.byID[f.ID]; !ok && showsAbsence(before, after, c, f) {
 				d.Resolved = append(d.Resolved, f)
 			}
 		}
@@ -48,16 +49,32 @@ func Diff(before, after *Report) []ControlDifference {
 	})
 	eachControl(before, func(p *Pack, c *Control) {
 		if earlier[p.ID+"/"+c.ID] == c {
-			list = append(list, ControlDifference{Pack: p.ID, Control: c.ID, Title: c.Title, Before: c.State, CountBefore: c.Count, Resolved: summaries(p.ID, c).order})
+			list = append(list, ControlDifference{Pack: p.ID, Control: c.ID, Title: c.Title, Before: c.State, CountBefore: c.Count})
 		}
 	})
 	return list
 }
 
-// showsAbsence reports whether what a control does not find is not there: findings
-// that nobody could see are not resolved.
-func showsAbsence(r *Report, c *Control) bool {
-	return r.Coverage.Complete && c.State != NotAssessed && c.State != Error
+// showsAbsence reports whether a control of the later report would have the finding of
+// an earlier one if it were still there: one that nobody could see is not resolved.
+func showsAbsence(before, after *Report, c *Control, f BaselineFinding) bool {
+	if !after.Coverage.Complete || c.State == NotAssessed || c.State == Error {
+		return false
+	}
+	ran := slices.ContainsFunc(c.Rules, func(r RuleUse) bool { return r.ID == f.Rule && r.NotAssessed == "" && r.Error == "" })
+	return ran && looksAt(after.Scope.Accounts, f.Account, before.Scope.Accounts) && looksAt(after.Scope.Regions, f.Region, before.Scope.Regions)
+}
+
+// looksAt reports whether a report of some accounts or regions, none for all, looks at
+// one of them. What has none is of all that the earlier report looked at.
+func looksAt(list []string, one string, earlier []string) bool {
+	switch {
+	case len(list) == 0:
+		return true
+	case one != "":
+		return slices.Contains(list, one)
+	}
+	return len(earlier) > 0 && !slices.ContainsFunc(earlier, func(e string) bool { return !slices.Contains(list, e) })
 }
 
 func eachControl(r *Report, do func(*Pack, *Control)) {
@@ -141,12 +158,10 @@ func (r *runner) compare() {
 		}
 		if was != nil {
 			d.Before, d.Partial = int64(len(summaries(p.ID, was).order)), was.Unlisted > 0
-			if showsAbsence(r.report, c) {
-				for _, f := range summaries(p.ID, was).order {
-					if !k.seen[f.ID] {
-						b.Resolved = append(b.Resolved, f)
-						d.Resolved++
-					}
+			for _, f := range summaries(p.ID, was).order {
+				if !k.seen[f.ID] && showsAbsence(r.Baseline, r.report, c, f) {
+					b.Resolved = append(b.Resolved, f)
+					d.Resolved++
 				}
 			}
 		}

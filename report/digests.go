@@ -14,7 +14,7 @@ import (
 // hour, whether anything happened or not, and list what was delivered in that hour.
 // What they say has to be proven elsewhere: here it counts that they are there.
 func (h *archive) readDigests(ctx context.Context, a *asker, p Period, s Scope) error {
-	h.digests, h.holes = map[place][]silence{}, map[place][]silence{}
+	h.digests, h.holes, h.stopped = map[place][]silence{}, map[place][]silence{}, map[place]silence{}
 	unproven, err := h.readMissing(ctx, a, p, s)
 	if err != nil {
 		return err
@@ -24,13 +24,13 @@ func (h *archive) readDigests(ctx context.Context, a *asker, p Period, s Scope) 
 		at   time.Time
 	}
 	ends := map[place]end{} // of the last one so far
-	// One that ends at the full hour is of the hour before.
+	// As endHour has it.
 	sql, params := ledgerSQL("account, region, CAST(floor((to_unixtime(delivered) - 1) / 3600) AS bigint) AS hour, min(delivered) AS first_end, max(delivered) AS last_end", s, p.From.Add(-aroundPeriod), p.To.Add(aroundPeriod+2*time.Hour))
 	sql += " AND kind = 'digest'"
 	if h.verdicts {
 		sql += " AND coalesce(verdict, '') <> 'invalid'"
 	}
-	return a.rows(ctx, "digests", sql+" GROUP BY 1, 2, 3 ORDER BY 1, 2, 3", params, func(r row) error {
+	err = a.rows(ctx, "digests", sql+" GROUP BY 1, 2, 3 ORDER BY 1, 2, 3", params, func(r row) error {
 		at, hour := place{r.text(0), r.text(1)}, r.number(2)
 		if last, ok := ends[at]; ok && last.hour+1 < hour && r.time(3).Sub(last.at) > time.Hour+digestsVary {
 			h.holes[at] = append(h.holes[at], silence{last.hour + 1, hour})
@@ -47,7 +47,43 @@ func (h *archive) readDigests(ctx context.Context, a *asker, p Period, s Scope) 
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	return h.readStopped(ctx, a, p, s)
 }
+
+// readStopped adds the holes behind the last digest of each place: as long as digests
+// of any place of the archive come, those of the others are awaited, unless they
+// stopped closedAfter before the period. Digests of a region that begin later leave no
+// hole before them: it may be new.
+func (h *archive) readStopped(ctx context.Context, a *asker, p Period, s Scope) error {
+	last := map[place]time.Time{}
+	var end time.Time // of the archive's digests, whatever the scope
+	sql, params := ledgerSQL("account, region, max(delivered) AS last_digest", Scope{}, p.From.Add(-closedAfter), p.To.Add(aroundPeriod+2*time.Hour))
+	sql += " AND kind = 'digest'"
+	if h.verdicts {
+		sql += " AND coalesce(verdict, '') <> 'invalid'"
+	}
+	err := a.rows(ctx, "last digests", sql+" GROUP BY 1, 2 ORDER BY 1, 2", params, func(r row) error {
+		end = latest(end, r.time(2))
+		if s.has(r.text(0), r.text(1)) {
+			last[place{r.text(0), r.text(1)}] = r.time(2)
+		}
+		return nil
+	})
+	for at, t := range last {
+		if end.Sub(t) > time.Hour+digestsVary {
+			h.stopped[at] = silence{endHour(t) + 1, endHour(end) + 1}
+			h.holes[at] = append(h.holes[at], h.stopped[at])
+		}
+	}
+	return err
+}
+
+// endHour is the hour of a digest by its end: one that ends at the full hour is of the
+// hour before.
+func endHour(t time.Time) hour { return hourOf(t.Add(-time.Second)) }
 
 // digestsVary is how much later than an hour after the one before it a digest may end.
 const digestsVary = 15 * time.Minute
@@ -89,7 +125,8 @@ func (h *archive) readMissing(ctx context.Context, a *asker, p Period, s Scope) 
 const digestCategory = "CloudTrail-Digest"
 
 // findLacking makes gaps of the hours of which log files are missing, and of those
-// that have neither events nor a digest, though digests stand before and behind them.
+// that have neither events nor a digest, though digests stand before them, and behind
+// them those of the place or later ones of others.
 // Where there are events it is not decided whether they are all.
 func (f *gapFinder) findLacking() {
 	h := f.archive

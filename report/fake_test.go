@@ -104,11 +104,20 @@ pack:
     - {id: reports, title: Reports, kind: coverage, severity: medium, rules: REPORT-RETENTION}
 `
 
+const pairPack = `
+pack:
+  id: pair
+  title: Pair
+  controls:
+    - {id: both, title: Both, kind: exception, severity: high, rules: [BAD, NEEDY]}
+`
+
 func library(t testing.TB) *pack.Library {
 	t.Helper()
 	l, err := pack.Load(fstest.MapFS{
 		"acme.yaml": {Data: []byte(testPacks)}, "other.yaml": {Data: []byte(otherPack)},
 		"about.yaml": {Data: []byte(aboutPack)}, "archive.yaml": {Data: []byte(archivePack)},
+		"pair.yaml": {Data: []byte(pairPack)},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -231,8 +240,20 @@ func (f *fakeArchive) query(_ context.Context, sql string, params ...any) (*engi
 			rows = append(rows, []any{m.account, m.region, m.at, m.category, m.verdict})
 		}
 		names = []string{"", "", "time", "", ""}
-	case strings.Contains(sql, "kind = 'digest'"):
+	case strings.Contains(sql, "AS last_digest"):
+		last := map[[2]string]time.Time{}
 		for _, d := range f.digests {
+			key := [2]string{d.account, d.region}
+			if !d.at.Before(bound(sql, "delivered >=")) && d.at.Before(bound(sql, "delivered <")) && d.at.After(last[key]) {
+				last[key] = d.at
+			}
+		}
+		for key, at := range last {
+			rows = append(rows, []any{key[0], key[1], at})
+		}
+		names = []string{"", "", "time"}
+	case strings.Contains(sql, "kind = 'digest'"):
+		for _, d := range f.scoped(f.digests, params) {
 			rows = append(rows, []any{d.account, d.region, (d.at.Unix() - 1) / 3600, d.at, d.at})
 		}
 		names = []string{"", "", "1", "time", "time"}
@@ -384,23 +405,25 @@ func asked(sql, column string, took int64) bool {
 	return took&mask != 0
 }
 
+// bound is the time behind a comparison; zero if the statement has none like it.
+func bound(sql, comparison string) time.Time {
+	_, after, ok := strings.Cut(sql, comparison+" from_iso8601_timestamp('")
+	if !ok {
+		return time.Time{}
+	}
+	text, _, _ := strings.Cut(after, "'")
+	t, err := time.Parse("2006-01-02T15:04:05.999999Z", text)
+	if err != nil {
+		panic(err)
+	}
+	return t
+}
+
 // within are the events of the period and scope of a statement.
 func (f *fakeArchive) within(sql string, params []any) []event {
-	bound := func(operator string) time.Time {
-		_, after, ok := strings.Cut(sql, "eventtimestamp "+operator+" from_iso8601_timestamp('")
-		if !ok {
-			return time.Time{}
-		}
-		text, _, _ := strings.Cut(after, "'")
-		t, err := time.Parse("2006-01-02T15:04:05.999999Z", text)
-		if err != nil {
-			panic(err)
-		}
-		return t
-	}
 	// A shift of the zone looks like a bound; the last one is the period's.
 	sql = sql[max(0, strings.LastIndex(sql, "date >=")):]
-	from, to := bound(">="), bound("<")
+	from, to := bound(sql, "eventtimestamp >="), bound(sql, "eventtimestamp <")
 	var list []event
 	for _, e := range f.scoped(f.events, params) {
 		if !e.at.Before(from) && e.at.Before(to) {

@@ -23,8 +23,8 @@ const (
 	// busyEvents is how many events nine of ten hours have, if they have any, where
 	// an hour without any is no chance at all.
 	busyEvents = 20
-	// closedAfter is how long a place has to be silent before the period until nobody
-	// waits for it any more.
+	// closedAfter is how long a place has to be silent, or without digests, before the
+	// period until nobody waits for it any more.
 	closedAfter = 90 * 24 * time.Hour
 	// maxNotes of each kind are made.
 	maxNotes = 50
@@ -38,8 +38,9 @@ const (
 //   - An hour without events of which digests say that nothing was delivered is quiet,
 //     see attested.
 //   - Hours in which log files were delivered that a digest names and that are not
-//     there are gaps. So are those without events between two digests of a region if
-//     none ends in them; with events they are undecided.
+//     there are gaps. So are those without events between two digests of a region, or
+//     behind its last one while digests of others come, if none ends in them; with
+//     events they are undecided.
 //   - An account or region that the scope declares has events on every day.
 //   - A silence is a gap if ones like it would come by chance less than gapChance times
 //     in the period, going by the same hours, and by the other days, of that place; or
@@ -119,6 +120,11 @@ func timeOf(h hour) time.Time { return time.Unix(h*3600, 0).UTC() }
 type silence struct{ from, to hour }
 
 func (s silence) overlaps(o silence) bool { return s.from < o.to && o.from < s.to }
+
+// within is how many of its hours lie in a period.
+func (s silence) within(p Period) int64 {
+	return max(0, min(s.to, hourOf(p.To.Add(time.Hour-1)))-max(s.from, hourOf(p.From)))
+}
 
 // wholeDays are the UTC days that lie in it.
 func (s silence) wholeDays() []date {

@@ -27,7 +27,7 @@ type Place struct {
 	Categories          map[string]int64 // events by eventCategory; Management where it is missing
 	Objects             int64            // log files delivered in the period, by their names
 	Digests             int64            // digest files that end in the period, by their names
-	MissingDigests      int64            // hours between two digests in which none ends
+	MissingDigests      int64            // hours between two digests in which none ends, or behind the last while others come
 	FirstEvent          time.Time        // of the period; zero if there is none
 	LastEvent           time.Time
 	FirstDelivery       time.Time // of log files, by their names
@@ -104,14 +104,14 @@ func ReadInventory(ctx context.Context, query pack.QueryFunc, p Period, s Scope)
 	}
 	c.Digests = proof.summary()
 	i := &Inventory{Period: p, Scope: s, Coverage: c}
-	if err := i.readPlaces(ctx, a); err != nil {
+	if err := i.readPlaces(ctx, a, h.stopped); err != nil {
 		return nil, fmt.Errorf("read coverage: %w", err)
 	}
 	i.findSilent()
 	return i, nil
 }
 
-func (i *Inventory) readPlaces(ctx context.Context, a *asker) error {
+func (i *Inventory) readPlaces(ctx context.Context, a *asker, stopped map[place]silence) error {
 	places := map[place]*Place{}
 	at := func(account, region string) *Place {
 		key := place{account, region}
@@ -174,7 +174,7 @@ func (i *Inventory) readPlaces(ctx context.Context, a *asker) error {
 			n.Hour = timeOf(hour)
 			p.Hours = append(p.Hours, n)
 		}
-		p.MissingDigests = missingDigests(p.Hours)
+		p.MissingDigests = missingDigests(p.Hours) + stopped[key].within(i.Period)
 		i.Places = append(i.Places, *p)
 	}
 	return nil

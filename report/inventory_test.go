@@ -138,3 +138,63 @@ func TestDigestsNameWhatIsMissing(t *testing.T) {
 		})
 	}
 }
+
+// TestDigestsThatStop: those of other places go on, so that a place is not whole that
+// has none any more.
+func TestDigestsThatStop(t *testing.T) {
+	of := func(list func(account, region string) []event) map[string][]event {
+		return map[string][]event{"a": list(accountA, "us-east-1"), "b": list(accountB, "us-west-2")}
+	}
+	events := of(func(account, region string) []event { return everyHour("2026-05-01", "2026-08-20", account, region, 2) })
+	digests := of(func(account, region string) []event { return digestsOf("2026-05-01", "2026-08-20", account, region) })
+	until := func(list []event, end string) []event { return without(list, end, "2026-09-01T00:00:00", "") }
+	sparse := everyNth(events["b"], 480)
+	tests := []struct {
+		name             string
+		events, digests  []event // of account B
+		scope            report.Scope
+		want             []string
+		undecided, whole bool
+		missing          int64 // digests of account B
+	}{
+		{name: "they go on", events: events["b"], digests: digests["b"], whole: true},
+		{name: "the region is quiet", events: sparse, digests: digests["b"], whole: true},
+		{name: "with the events of a region that is often quiet", events: until(sparse, "2026-08-11T07:00:00"), digests: until(digests["b"], "2026-08-11T07:00:00"), want: []string{"31-72"}, undecided: true},
+		{name: "before the period", events: until(sparse, "2026-08-01T00:00:00"), digests: until(digests["b"], "2026-08-01T00:00:00"), want: []string{"0-72"}, undecided: true},
+		{name: "long before the period", events: until(sparse, "2026-06-01T00:00:00"), digests: until(digests["b"], "2026-06-01T00:00:00"), want: []string{"0-72"}, undecided: true},
+		{name: "so long before that nobody waits", events: until(events["b"], "2026-05-02T00:00:00"), digests: until(digests["b"], "2026-05-02T00:00:00"), whole: true},
+		{name: "a region that never had an event", digests: until(digests["b"], "2026-08-11T07:00:00"), want: []string{"31-72"}, undecided: true},
+		{name: "alone, the events go on", events: events["b"], digests: until(digests["b"], "2026-08-11T07:00:00"), undecided: true, missing: 41},
+		{name: "the scope has no other place", events: events["b"], digests: until(digests["b"], "2026-08-11T07:00:00"), scope: report.Scope{Accounts: []string{accountB}}, undecided: true, missing: 41},
+		{name: "a region that the scope leaves out", events: sparse, digests: until(digests["b"], "2026-08-11T07:00:00"), scope: report.Scope{Regions: []string{"us-east-1"}}, whole: true},
+		{name: "behind the period", events: events["b"], digests: until(digests["b"], "2026-08-14T07:00:00"), whole: true},
+		{name: "a region that came later", events: without(events["b"], "2026-05-01T00:00:00", "2026-08-11T07:00:00", ""), digests: without(digests["b"], "2026-05-01T00:00:00", "2026-08-11T07:00:00", ""), whole: true},
+		{name: "there never were any", events: events["b"], whole: true},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			archive := &fakeArchive{events: slices.Concat(events["a"], test.events), digests: slices.Concat(digests["a"], test.digests)}
+			inventory, err := report.ReadInventory(t.Context(), archive.query, period(t, "2026-08-10/2026-08-13", ""), test.scope)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := inventory.Coverage
+			var got []string
+			for _, g := range c.Gaps {
+				start := utc("2026-08-10T00:00:00")
+				got = append(got, fmt.Sprintf("%d-%d", g.From.Sub(start)/time.Hour, g.To.Sub(start)/time.Hour))
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("gaps (-want +got):\n%s%v", diff, c.Gaps)
+			}
+			if (len(c.Undecided) > 0) != test.undecided || c.Complete != test.whole {
+				t.Errorf("complete %v, undecided %q", c.Complete, c.Undecided)
+			}
+			for _, p := range inventory.Places {
+				if p.Account == accountB && test.missing > 0 && p.MissingDigests != test.missing {
+					t.Errorf("%d digests are missing, want %d", p.MissingDigests, test.missing)
+				}
+			}
+		})
+	}
+}

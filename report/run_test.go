@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -395,6 +396,25 @@ func TestSampleIsRandomButRepeatable(t *testing.T) {
 	}
 }
 
+// TestGroupsOfNUL: a value of a log may have any character.
+func TestGroupsOfNUL(t *testing.T) {
+	of := func(actor, ip string) event {
+		e := at("10T10:00", "SeenCall")
+		e.actor, e.ip = actor, ip
+		return e
+	}
+	c := control(t, run(t, quiet(of("a\x00b", "x"), of("a", "\x00x"), of("a", "\x00x")), nil), "acme/evidence")
+	want := [][]report.GroupRow{
+		{{Values: []string{"a"}, Count: 2}, {Values: []string{"a\x00b"}, Count: 1}},
+		{{Values: []string{"SeenCall", "\x00x"}, Count: 2}, {Values: []string{"SeenCall", "x"}, Count: 1}},
+	}
+	for i, g := range c.Groups[1:] {
+		if !reflect.DeepEqual(g.Rows, want[i]) {
+			t.Errorf("groups by %v: %+v, want %+v", g.Columns, g.Rows, want[i])
+		}
+	}
+}
+
 func TestBaseline(t *testing.T) {
 	recurs := at("10T10:00", "BadCall")
 	gone := at("10T11:00", "BadCall")
@@ -431,6 +451,93 @@ func TestBaseline(t *testing.T) {
 			t.Errorf("%s, resolved %v", c.State, r.Baseline.Resolved)
 		}
 	})
+}
+
+// TestResolved: what the later report could not see is not gone.
+func TestResolved(t *testing.T) {
+	needy := at("10T10:00", "NeedyCall")
+	ofB := at("10T11:00", "BadCall")
+	ofB.account = accountB
+	west := at("10T12:00", "BadCall")
+	west.region = "us-west-2"
+	archive := func(more ...event) *fakeArchive {
+		f := quiet(more...)
+		f.events = append(f.events, everyHour("2026-08-01", "2026-08-20", accountB, "us-east-1", 1)...)
+		f.events = append(f.events, everyHour("2026-08-01", "2026-08-20", accountA, "us-west-2", 1)...)
+		return f
+	}
+	wanted := map[string][]string{"wanted": {"x"}}
+	only := []pack.Selection{{Pack: "pair"}}
+	onlyA := report.Scope{Accounts: []string{accountA}, Declared: wanted}
+	tests := []struct {
+		name          string
+		before, after report.Scope
+		packs         []pack.Selection // later
+		more          []event          // there in both
+		want          []string
+	}{
+		{name: "all of them", before: report.Scope{Declared: wanted}, after: report.Scope{Declared: wanted}, want: []string{"BAD 222222222222 us-east-1", "BAD 111111111111 us-west-2", "NEEDY 111111111111 us-east-1"}},
+		{name: "a rule that lacks a parameter", before: report.Scope{Declared: wanted}, more: []event{at("11T10:00", "BadCall")}, want: []string{"BAD 222222222222 us-east-1", "BAD 111111111111 us-west-2"}},
+		{name: "another account", before: report.Scope{Declared: wanted}, after: onlyA, want: []string{"BAD 111111111111 us-west-2", "NEEDY 111111111111 us-east-1"}},
+		{name: "the same accounts", before: onlyA, after: onlyA, want: []string{"BAD 111111111111 us-west-2", "NEEDY 111111111111 us-east-1"}},
+		{name: "another region", before: report.Scope{Declared: wanted}, after: report.Scope{Regions: []string{"us-east-1"}, Declared: wanted}, want: []string{"BAD 222222222222 us-east-1", "NEEDY 111111111111 us-east-1"}},
+		{name: "another pack", before: report.Scope{Declared: wanted}, after: report.Scope{Declared: wanted}, packs: []pack.Selection{{Pack: "acme"}}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			before := run(t, archive(append(test.more, needy, ofB, west)...), func(o *report.Options) { o.Packs, o.Scope = only, test.before })
+			after := run(t, archive(test.more...), func(o *report.Options) {
+				o.Packs, o.Scope, o.Baseline = only, test.after, before
+				if test.packs != nil {
+					o.Packs = test.packs
+				}
+			})
+			var diff []report.BaselineFinding
+			for _, d := range report.Diff(before, after) {
+				diff = append(diff, d.Resolved...)
+			}
+			for name, list := range map[string][]report.BaselineFinding{"baseline": after.Baseline.Resolved, "diff": diff} {
+				var got []string
+				for _, f := range list {
+					got = append(got, f.Rule+" "+f.Account+" "+f.Region)
+				}
+				slices.Sort(got)
+				want := slices.Sorted(slices.Values(test.want))
+				if !slices.Equal(got, want) {
+					t.Errorf("%s: resolved %q, want %q", name, got, want)
+				}
+			}
+		})
+	}
+}
+
+// TestResolvedWithoutAPlace: a finding without an account is within a scope if all is
+// that the earlier report was about.
+func TestResolvedWithoutAPlace(t *testing.T) {
+	of := func(accounts ...string) *report.Report {
+		return &report.Report{Scope: report.Scope{Accounts: accounts}, Coverage: report.Coverage{Complete: true}, Packs: []report.Pack{{ID: "p", Controls: []report.Control{
+			{ID: "c", State: report.Pass, Rules: []report.RuleUse{{ID: "GAP"}}}}}}}
+	}
+	tests := []struct {
+		name          string
+		before, after []string
+		want          int
+	}{
+		{"all accounts", nil, nil, 1},
+		{"all accounts, then one", nil, []string{accountA}, 0},
+		{"one account, then all", []string{accountA}, nil, 1},
+		{"the same account", []string{accountA}, []string{accountA}, 1},
+		{"one of two", []string{accountA, accountB}, []string{accountA}, 0},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			before := of(test.before...)
+			before.Packs[0].Controls[0].Findings = []report.Finding{{ID: "1", Rule: "GAP"}}
+			if got := report.Diff(before, of(test.after...)); len(got[0].Resolved) != test.want {
+				t.Errorf("%d resolved, want %d", len(got[0].Resolved), test.want)
+			}
+		})
+	}
 }
 
 func TestDispositions(t *testing.T) {

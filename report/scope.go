@@ -28,6 +28,11 @@ type ScopeFile struct {
 	NotApplicable map[string]string
 }
 
+// has reports whether an account and region lie within the scope.
+func (s Scope) has(account, region string) bool {
+	return (len(s.Accounts) == 0 || slices.Contains(s.Accounts, account)) && (len(s.Regions) == 0 || slices.Contains(s.Regions, region))
+}
+
 // ParseScope reads a scope file:
 //
 //	accounts: ["111122223333"]   # none: all that the archive has

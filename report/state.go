@@ -199,6 +199,9 @@ func (r *Report) Uncovered() string {
 	if n := len(undecided) - named; n > 0 {
 		parts = append(parts, "and "+quantity.Plural(int64(n), "more doubt"))
 	}
+	if len(parts) == 0 && len(r.Coverage.Cells) == 0 {
+		parts = append(parts, "there are no events of the period and scope") // nor a gap: it is short
+	}
 	if r.Period.Open {
 		parts = append(parts, "the period may yet get events, which may come up to "+quantity.Duration(r.Period.Lateness)+" late")
 	}

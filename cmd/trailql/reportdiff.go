@@ -17,8 +17,9 @@ func newReportDiffCommand(a *app) *cobra.Command {
 		Short: "Say what changed from report A to report B",
 		Long: `Compares two folders with reports by the ids of their findings, which are the
 same whenever one rule sees one actor do something to one resource. Prints a line
-for each control, then the findings that are new or gone. Long values are cut: the
-reports have all of them.`,
+for each control, then the findings that are new or gone. What B could not see is not
+gone: controls that it does not have, rules that could not run, accounts and regions
+out of its scope. Long values are cut: the reports have all of them.`,
 		Example: "  trailql report diff reports/2026-09 reports/2026-10",
 		Args:    usageArgs(cobra.ExactArgs(2)),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -48,7 +49,11 @@ func printDiff(a *app, list []report.ControlDifference) error {
 		}
 	}
 	for _, d := range list {
-		controls.row(d.Pack+"/"+d.Control, cmp.Or(string(d.Before), "-"), cmp.Or(string(d.After), "-"), quantity.Count(d.CountBefore)+" → "+quantity.Count(d.Count),
+		count := quantity.Count(d.Count)
+		if d.After == "" {
+			count = "-" // B does not have the control: nothing is gone
+		}
+		controls.row(d.Pack+"/"+d.Control, cmp.Or(string(d.Before), "-"), cmp.Or(string(d.After), "-"), quantity.Count(d.CountBefore)+" → "+count,
 			quantity.Count(int64(len(d.New))), quantity.Count(int64(len(d.Recurring))), quantity.Count(int64(len(d.Resolved))), d.Title)
 		add("new", d.New)
 		add("resolved", d.Resolved)

@@ -22,6 +22,18 @@ func TestDiffIsSafeOnATerminal(t *testing.T) {
 	}
 }
 
+// TestDiffOfMissingControl: what nobody looked for has no number.
+func TestDiffOfMissingControl(t *testing.T) {
+	var out bytes.Buffer
+	a := &app{stdout: &out, stderr: &out}
+	if err := printDiff(a, []report.ControlDifference{{Pack: "p", Control: "c", Before: report.Fail, CountBefore: 5}}); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), "5 → -") {
+		t.Errorf("%q", out.String())
+	}
+}
+
 func TestCutMiddle(t *testing.T) {
 	long := "arn:aws:iam::111111111111:user/" + strings.Repeat("é\x1b", 500) + "/end"
 	got := cutMiddle(long)

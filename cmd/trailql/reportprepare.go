@@ -288,10 +288,12 @@ func reportsIn(folder string) ([]earlierReport, error) {
 
 // previousOf is the report of the same packs, accounts and regions whose period ended
 // last before another period does, the newest revision of it; "" if there is none.
+// Reports that were not written as JSON cannot be compared with.
 func previousOf(list []earlierReport, packs []pack.Selection, s report.Scope, p report.Period) string {
 	found, end := "", time.Time{}
 	for _, e := range list {
 		same := len(e.manifest.Packs) == len(packs) && slices.Equal(e.manifest.Scope.Accounts, s.Accounts) && slices.Equal(e.manifest.Scope.Regions, s.Regions)
+		same = same && slices.ContainsFunc(e.manifest.Files, func(f manifest.SealedFile) bool { return f.Name == render.Readable })
 		for _, s := range packs {
 			same = same && slices.ContainsFunc(e.manifest.Packs, func(o manifest.Pack) bool { return o.ID == s.Pack })
 		}

@@ -15,7 +15,7 @@ import (
 func TestPreviousReport(t *testing.T) {
 	day := func(d int) time.Time { return time.Date(2026, 8, d, 0, 0, 0, 0, time.UTC) }
 	earlier := func(dir string, to int, packs string, accounts ...string) earlierReport {
-		m := &manifest.Manifest{Period: manifest.Period{To: day(to)}, Scope: manifest.Scope{Accounts: accounts}}
+		m := &manifest.Manifest{Period: manifest.Period{To: day(to)}, Scope: manifest.Scope{Accounts: accounts}, Files: []manifest.SealedFile{{Name: "report.json"}}}
 		for _, id := range strings.Fields(packs) {
 			m.Packs = append(m.Packs, manifest.Pack{ID: id})
 		}
@@ -25,6 +25,9 @@ func TestPreviousReport(t *testing.T) {
 		earlier("old", 3, "a b"), earlier("before", 5, "b a"), earlier("revised", 5, "a b"), earlier("same", 6, "a b"), earlier("later", 7, "a b"),
 		earlier("fewer", 5, "a"), earlier("more", 5, "a b c"), earlier("scoped", 5, "a b", "111111111111"),
 	}
+	table := earlier("table", 5, "a b")
+	table.manifest.Files = []manifest.SealedFile{{Name: "csv/a_1.csv"}} // which cannot be compared with
+	list = append(list, table)
 	packs := []pack.Selection{{Pack: "a"}, {Pack: "b", Version: "2"}}
 	for _, test := range []struct {
 		to       int

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/trailql/trailql/report/render"
 	"github.com/trailql/trailql/report/schedule"
 )
 
@@ -144,9 +146,13 @@ func (a *app) faultsOf(ctx context.Context, s *schedule.Schedule) []error {
 func (a *app) checkScheduled(ctx context.Context, s *schedule.Schedule) error {
 	request := scheduledRequest(s, s.Created)
 	request.output, request.baseline = "", "" // of each run
-	if _, err := a.prepareReport(ctx, request); err != nil {
+	p, err := a.prepareReport(ctx, request)
+	if err != nil {
 		return err
 	}
-	_, err := findSources(ctx, s.Convert, strings.NewReader(""))
+	if s.Baseline == "previous" && !slices.Contains(p.formats, render.JSON) {
+		return usagef("--baseline previous: reports are compared by their %s: add json to --format", render.Readable)
+	}
+	_, err = findSources(ctx, s.Convert, strings.NewReader(""))
 	return err
 }

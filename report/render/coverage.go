@@ -70,7 +70,7 @@ func CoverageNotes(i *report.Inventory) []string {
 			notes = append(notes, fmt.Sprintf("account %s has no events of us-east-1: those of IAM, of STS's global endpoint and of most console sign-ins are recorded there", p.Account))
 		}
 		if p.MissingDigests > 0 {
-			notes = append(notes, fmt.Sprintf("region %s of account %s: no digest ends in %s between its first and its last one",
+			notes = append(notes, fmt.Sprintf("region %s of account %s: no digest ends in %s, though there are earlier and later ones",
 				p.Region, p.Account, quantity.Plural(p.MissingDigests, "hour")))
 		}
 	}

@@ -40,7 +40,7 @@ func TestCoverageText(t *testing.T) {
 		"a sign of activity is 3 hours\n",
 		"The archive does not cover the whole period: 1 gap in 1 account, 1 region and 1 day.\n",
 		"- account 222222222222 has no events of us-east-1",
-		"- region us-east-1 of account 111111111111: no digest ends in 2 hours between",
+		"- region us-east-1 of account 111111111111: no digest ends in 2 hours, though",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)

@@ -90,15 +90,19 @@ func unique(name string, taken map[string]bool) string {
 
 // findingKey tells what a rule took: an event, or a correlation of several.
 type findingKey struct {
-	rule, event string
-	at          time.Time // of a correlation
+	rule, event string    // id of the event, or where it stands in the archive
+	at          time.Time // of what is no event
 }
 
 func (d *document) keyOf(f *report.Finding) findingKey {
-	if id := d.value(f, "event_id"); id != "" && !isCorrelation(f) {
-		return findingKey{rule: f.Rule, event: id}
+	id, object := d.value(f, "event_id"), d.value(f, "log_object")
+	switch {
+	case isCorrelation(f) || id == "" && object == "":
+		return findingKey{f.Rule, f.ID, f.Time}
+	case id == "":
+		return findingKey{rule: f.Rule, event: object + "#" + d.value(f, "log_index")}
 	}
-	return findingKey{f.Rule, f.ID, f.Time}
+	return findingKey{rule: f.Rule, event: id}
 }
 
 // isCorrelation: the finding is what several events show together.

@@ -202,6 +202,45 @@ func TestOCSFStates(t *testing.T) {
 	}
 }
 
+// TestOCSFLines: each event has a line of its own, and is suppressed if nothing of it
+// is open.
+func TestOCSFLines(t *testing.T) {
+	finding := func(event, object, index, suppressedBy string) report.Finding {
+		f := report.Finding{ID: "f", Rule: "R", Severity: pack.Info, SuppressedBy: suppressedBy, Values: make([]string, len(pack.EvidenceColumns()))}
+		for name, value := range map[string]string{"event_id": event, "log_object": object, "log_index": index} {
+			f.Values[slices.Index(pack.EvidenceColumns(), name)] = value
+		}
+		return f
+	}
+	tests := []struct {
+		name        string
+		first, then []report.Finding // of two controls
+		want        []int            // states
+	}{
+		{"events without an id", []report.Finding{finding("", "a", "1", ""), finding("", "a", "2", ""), finding("", "b", "1", "x")}, nil, []int{ocsfNew, ocsfNew, ocsfSuppressed}},
+		{"in two controls", []report.Finding{finding("", "a", "1", "x")}, []report.Finding{finding("", "a", "1", "")}, []int{ocsfNew}},
+		{"suppressed in both", []report.Finding{finding("", "a", "1", "x")}, []report.Finding{finding("", "a", "1", "x")}, []int{ocsfSuppressed}},
+		{"one id twice", []report.Finding{finding("e", "a", "1", "x"), finding("e", "a", "2", "x")}, nil, []int{ocsfSuppressed}},
+		{"one id twice and open once", []report.Finding{finding("e", "a", "1", "x"), finding("e", "a", "2", "")}, nil, []int{ocsfNew}},
+		{"one id twice, suppressed in one control", []report.Finding{finding("e", "a", "1", "x"), finding("e", "a", "2", "x")}, []report.Finding{finding("e", "a", "1", ""), finding("e", "a", "2", "")}, []int{ocsfNew}},
+		{"no event", []report.Finding{finding("", "", "", "")}, []report.Finding{finding("", "", "", "")}, []int{ocsfNew}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			r := &report.Report{Packs: []report.Pack{{ID: "p", Controls: []report.Control{{ID: "1", Findings: test.first}, {ID: "2", Findings: test.then}}}}}
+			var got []int
+			for line := range strings.Lines(rendered(t, r, OCSF)[ocsfFile]) {
+				var e ocsfEvent
+				decode(t, line, &e)
+				got = append(got, e.StatusID)
+			}
+			if !slices.Equal(got, test.want) {
+				t.Errorf("states %v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
 // TestJUnitIsXML: no text of a log ends an element or makes the file unreadable.
 func TestJUnitIsXML(t *testing.T) {
 	for shift := range hostile {

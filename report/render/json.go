@@ -90,7 +90,7 @@ func (j *jsonLines) control(d *document, c *control) {
 	head := jsonControl{Pack: c.pack.ID, ID: c.ID, Title: c.Title, Kind: c.Kind.String(), State: c.State, Severity: c.Severity.String(),
 		Reason: c.Reason, Level: c.Level, Pattern: c.Pattern, Note: c.Note, Related: c.Related,
 		Count: c.Count, Events: c.Events, Suppressed: c.Suppressed, Unlisted: c.Unlisted, Open: bySeverity(c.Open),
-		Sample: (*jsonSample)(c.Sample), Difference: (*jsonDifference)(c.Difference)}
+		Sample: newJSONSample(c.Sample), Difference: (*jsonDifference)(c.Difference)}
 	head.Rules = each(c.Rules, func(r report.RuleUse) jsonRule {
 		return jsonRule{r.ID, r.Title, r.Description, r.Kind.String(), list(r.Attack), r.SQL, r.Count, r.NotAssessed, r.Error, r.Result}
 	})
@@ -221,6 +221,13 @@ func newJSONRun(r report.Header) jsonRun {
 
 func newJSONPeriod(p report.Period) jsonPeriod {
 	return jsonPeriod{p.Name, p.From.UTC(), p.To.UTC(), p.Zone, p.Lateness.Seconds(), p.Open}
+}
+
+func newJSONSample(s *report.Sample) *jsonSample {
+	if s == nil {
+		return nil
+	}
+	return &jsonSample{s.Population, s.Seed, s.Method, list(s.EventIDs)}
 }
 
 func newJSONBaseline(b *report.Baseline) *jsonBaseline {

@@ -155,7 +155,9 @@ func TestSchema(t *testing.T) {
 	}
 	var schema map[string]any
 	decode(t, string(text), &schema)
-	for name, r := range examples() {
+	reports := examples()
+	reports["a sample of nothing"] = &report.Report{Packs: []report.Pack{{ID: "p", Controls: []report.Control{{ID: "1", State: report.NotAssessed, Sample: &report.Sample{}}}}}}
+	for name, r := range reports {
 		t.Run(name, func(t *testing.T) {
 			var doc any
 			decode(t, rendered(t, r, JSON)[jsonFile], &doc)

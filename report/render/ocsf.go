@@ -132,13 +132,14 @@ type (
 
 // writeOCSF writes a line for each event and rule, in the order in which the
 // controls list them first. A rule in several controls makes one line that names
-// them all, so that no system of alerts gets it twice.
+// them all, so that no system of alerts gets it twice. It is suppressed if it is so
+// wherever it is listed.
 func (d *document) writeOCSF(w io.Writer) error {
-	suppressedIn := map[findingKey]int{}
+	open := map[findingKey]bool{}
 	for i := range d.controls {
 		for f := range d.controls[i].Findings {
-			if finding := &d.controls[i].Findings[f]; finding.SuppressedBy != "" {
-				suppressedIn[d.keyOf(finding)]++
+			if finding := &d.controls[i].Findings[f]; finding.SuppressedBy == "" {
+				open[d.keyOf(finding)] = true
 			}
 		}
 	}
@@ -159,8 +160,7 @@ func (d *document) writeOCSF(w io.Writer) error {
 			written[key] = true
 			rule := rules[finding.Rule]
 			rule.Title = cmp.Or(rule.Title, finding.Rule)
-			suppressed := suppressedIn[key] == len(d.inControls[key])
-			b, err := json.Marshal(d.ocsfEvent(finding, rule, suppressed))
+			b, err := json.Marshal(d.ocsfEvent(finding, rule, !open[key]))
 			if err != nil {
 				return err
 			}

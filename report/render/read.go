@@ -16,6 +16,9 @@ import (
 // program reads.
 var ErrSchema = errors.New("the report is of another schema")
 
+// Readable is the file of a report's folder that Read needs, which the format JSON makes.
+const Readable = jsonFile
+
 // Read reads the report.json of a folder back into the Report that it was made
 // from.
 func Read(dir string) (*report.Report, error) {
