@@ -253,6 +253,10 @@ func (k *collector) sorted() []Finding {
 func (c *collection) of(packs []pack.Selection) *collection {
 	part := *c
 	part.byRule = map[string][]membership{}
+	part.scopes = map[string]map[string]bool{} // a rule may take other events for other packs
+	for rule := range c.scopes {
+		part.scopes[rule] = map[string]bool{}
+	}
 	for rule, members := range c.byRule {
 		for _, m := range members {
 			if slices.ContainsFunc(packs, func(s pack.Selection) bool { return s.Pack == m.control.pack.ID.Value }) {
