@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -38,7 +39,8 @@ type Options struct {
 	Run          Header   // without Started and Ended
 	Title        string   // "": made of the packs
 	// MaxFindings are listed for each control, and as many again of high severity, of
-	// several events or of the archive; 0: DefaultMaxFindings. All are counted.
+	// several events or of the archive; 0: DefaultMaxFindings. All are counted. Any other
+	// number below 1 is invalid.
 	MaxFindings int
 	// PartEvents is about how many events are read at a time; 0: a million. Once all
 	// that are listed have been, of later parts only what is counted is read.
@@ -55,6 +57,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		o.Now = time.Now
 	}
 	o.MaxFindings, o.PartEvents = cmp.Or(o.MaxFindings, DefaultMaxFindings), cmp.Or(o.PartEvents, defaultPartEvents)
+	o.MaxFindings = min(o.MaxFindings, math.MaxInt/reserve)
 	r := &runner{Options: o, report: &Report{Run: o.Run, Period: o.Period, Scope: o.Scope, Snapshot: o.Snapshot, Title: o.Title}, asker: &asker{query: o.Query}}
 	r.report.Run.Started = o.Now().UTC()
 	if err := r.check(); err != nil {
@@ -90,6 +93,9 @@ type pass struct {
 }
 
 func (r *runner) check() error {
+	if r.MaxFindings < 1 {
+		return fmt.Errorf("run report: %w: list %d findings of each control: want 1 or more", ErrInvalid, r.MaxFindings)
+	}
 	if len(r.Packs) == 0 {
 		return fmt.Errorf("run report: %w: no pack", ErrInvalid)
 	}

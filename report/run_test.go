@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -136,6 +137,10 @@ func TestFindingsBeyondTheLimitAreCounted(t *testing.T) {
 		if open != test.count || c.Count != test.count || int64(len(c.Findings)) != test.listed || c.Unlisted != test.unlisted || c.Days[0].Count != test.count {
 			t.Errorf("%s: %d findings, %d listed, %d not, days %v", test.control, c.Count, len(c.Findings), c.Unlisted, c.Days)
 		}
+	}
+	all := run(t, quiet(events...), func(o *report.Options) { o.MaxFindings = math.MaxInt })
+	if c := control(t, all, "acme/odd"); c.Count != 11 || len(c.Findings) != 11 {
+		t.Errorf("%d findings, %d listed, where all are wanted", c.Count, len(c.Findings))
 	}
 	if c := control(t, r, "acme/exception"); c.Groups[0].Rows[0].Count != 5 {
 		t.Errorf("groups %v", c.Groups)
@@ -380,6 +385,7 @@ func TestInvalidOptions(t *testing.T) {
 		"wrong parameter":   func(o *report.Options) { o.Params = map[string]any{"least": "many"} },
 		"wrong declaration": func(o *report.Options) { o.Scope.Declared = map[string][]string{"least": {"many"}} },
 		"no input":          func(o *report.Options) { o.Packs = []pack.Selection{{Pack: "about"}} },
+		"negative findings": func(o *report.Options) { o.MaxFindings = -1 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := quiet()
