@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -287,9 +288,27 @@ func (b *planner) expand(t Text) (expansion, error) {
 	e, err := x.expand(t.Value)
 	var wrong *expandError
 	if errors.As(err, &wrong) {
+		if wrong.message == tooLong {
+			wrong.message += x.longestList()
+		}
 		return e, Problems{{t.place(wrong.offset), wrong.message}}
 	}
 	return e, err
+}
+
+// longestList says which of the lists that were used is the longest.
+func (x *expander) longestList() string {
+	var longest string
+	most := 0
+	for _, name := range slices.Sorted(maps.Keys(x.paramNames)) {
+		if list, ok := x.values[name].([]string); ok && len(list) > most {
+			longest, most = name, len(list)
+		}
+	}
+	if most == 0 {
+		return ""
+	}
+	return fmt.Sprintf(": the parameter %s has %d values", longest, most)
 }
 
 // column is the SQL of an evidence column or of one of the library's.
