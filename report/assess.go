@@ -26,9 +26,9 @@ type assessor struct {
 	archive   *archive
 	coverage  *Coverage
 	integrity *integrity
-	content   *content // nil unless a rule needs it
-	touched   []touched
-	param     func(name string) any // a parameter's value; nil if there is none
+	content   *content                            // nil unless a rule needs it
+	touched   map[string][]touched                // by listKey of what is declared
+	param     func(p *pack.Pack, name string) any // a parameter's value; nil if there is none
 }
 
 // judgement is what an assessor says of one rule.
@@ -44,14 +44,14 @@ func needsContent(rules map[string]bool) bool {
 }
 
 // judge assesses a rule of kind coverage for a control of a pack.
-func (a *assessor) judge(r *pack.Rule, packID string) judgement {
+func (a *assessor) judge(r *pack.Rule, p *pack.Pack) judgement {
 	switch r.ID.Value {
 	case "GAP":
 		return a.gaps(r)
 	case "COVERAGE":
 		return judgement{result: a.covered()}
 	case "RETENTION":
-		return a.retention(r)
+		return a.retention(r, p)
 	case "DELIVERY-LAG":
 		return a.archive.lag.judge(r, a.options.Period)
 	case "EVENT-TYPES":
@@ -61,15 +61,15 @@ func (a *assessor) judge(r *pack.Rule, packID string) judgement {
 	case "ATTRIBUTION":
 		return a.content.attribution(r, a.options.Period)
 	case "DATA-COVERAGE":
-		return a.dataEvents(r)
+		return a.dataEvents(r, p)
 	case "RUNS":
-		return a.runs(r, packID)
+		return a.runs(r, p.ID.Value)
 	case "DISPOSITION":
 		return a.dispositions(r)
 	case "DIGEST":
 		return a.judgeDigests(r)
 	case retentionRule:
-		return a.retained(r, packID)
+		return a.retained(r, p.ID.Value)
 	}
 	return judgement{notAssessed: "this version does not compute it"}
 }
@@ -104,12 +104,12 @@ func (a *assessor) covered() string {
 	return fmt.Sprintf("%s on %s, in %s and %s", quantity.Plural(events, "event"), quantity.Plural(int64(len(days)), "day"), quantity.Plural(int64(len(accounts)), "account"), quantity.Plural(int64(len(regions)), "region"))
 }
 
-func (a *assessor) retention(r *pack.Rule) judgement {
+func (a *assessor) retention(r *pack.Rule, p *pack.Pack) judgement {
 	days := a.archive.days[place{}]
 	first, _ := ends(days)
 	end := a.options.Period.To
 	span := int64(retentionDays)
-	if n, ok := a.param("retention_days").(int64); ok && n > 0 {
+	if n, ok := a.param(p, "retention_days").(int64); ok && n > 0 {
 		span = n
 	}
 	since := end.AddDate(0, 0, -int(span))

@@ -59,12 +59,13 @@ func (r *runner) control(k *collector, uncovered string) Control {
 		Events: k.events.population, Open: k.open, Findings: k.sorted(), Unlisted: k.unlisted, Sample: k.events.sample(),
 	}
 	var outcomes []outcome
+	ran := r.passOf(k.pack.ID.Value)
 	open := int64(0)
 	for _, n := range k.rules {
 		id := n.outcome.rule
-		n.failed = r.failed[id]
+		n.failed = ran.failed[id]
 		if n.notAssessed == "" {
-			n.notAssessed = r.notAssessed[id]
+			n.notAssessed = ran.notAssessed[id]
 		}
 		outcomes = append(outcomes, n.outcome)
 		c.Count += n.count

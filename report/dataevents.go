@@ -19,6 +19,9 @@ type touched struct {
 	events  int64
 }
 
+// listKey tells a list of declared resources from others.
+func listKey(patterns []string) string { return fmt.Sprintf("%q", patterns) }
+
 // dataRules are those on reading and writing regulated data.
 var dataRules = []string{"DATA-READ", "DATA-WRITE"}
 
@@ -73,13 +76,15 @@ func readTouched(ctx context.Context, a *asker, l *pack.Library, p Period, s Sco
 
 // dataEvents says which declared resources have data events. Without any, nobody used
 // the resource or nobody logs it: somebody has to look.
-func (a *assessor) dataEvents(r *pack.Rule) judgement {
-	if len(a.touched) == 0 {
+func (a *assessor) dataEvents(r *pack.Rule, p *pack.Pack) judgement {
+	patterns, _ := a.param(p, regulated).([]string)
+	declared := a.touched[listKey(patterns)]
+	if len(declared) == 0 {
 		return judgement{notAssessed: "the parameter " + regulated + " has no value"}
 	}
 	var j judgement
 	seen := 0
-	for _, t := range a.touched {
+	for _, t := range declared {
 		if t.events > 0 {
 			seen++
 			continue
@@ -89,6 +94,6 @@ func (a *assessor) dataEvents(r *pack.Rule) judgement {
 		f.Values[resourceColumn] = t.pattern
 		j.findings = append(j.findings, f)
 	}
-	j.result = fmt.Sprintf("%d of %s have data events", seen, quantity.Plural(int64(len(a.touched)), "declared resource"))
+	j.result = fmt.Sprintf("%d of %s have data events", seen, quantity.Plural(int64(len(declared)), "declared resource"))
 	return j
 }

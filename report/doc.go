@@ -18,8 +18,8 @@
 //  1. coverage.go reads on which days the archive has events at all, and how many
 //     of which account and region in each hour of the period; gaps.go says which
 //     of the silent days and hours are gaps.
-//  2. run.go runs the rules of all packs in one pass, part by part of a long period
-//     (parts.go); collect.go sorts what they
+//  2. run.go runs the rules of all packs that agree on the parameters in one pass, part
+//     by part of a long period (parts.go); collect.go sorts what they
 //     take into controls as it comes, with the exceptions that suppress it
 //     (exceptions.go) and a stable id (finding.go).
 //  3. assess.go and dataevents.go answer the rules that are computed over the

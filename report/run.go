@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -37,7 +39,8 @@ type Options struct {
 	Run          Header   // without Started and Ended
 	Title        string   // "": made of the packs
 	// MaxFindings are listed for each control, and as many again of high severity, of
-	// several events or of the archive; 0: DefaultMaxFindings. All are counted.
+	// several events or of the archive; 0: DefaultMaxFindings. All are counted. Any other
+	// number below 1 is invalid.
 	MaxFindings int
 	// PartEvents is about how many events are read at a time; 0: a million. Once all
 	// that are listed have been, of later parts only what is counted is read.
@@ -54,6 +57,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		o.Now = time.Now
 	}
 	o.MaxFindings, o.PartEvents = cmp.Or(o.MaxFindings, DefaultMaxFindings), cmp.Or(o.PartEvents, defaultPartEvents)
+	o.MaxFindings = min(o.MaxFindings, math.MaxInt/reserve)
 	r := &runner{Options: o, report: &Report{Run: o.Run, Period: o.Period, Scope: o.Scope, Snapshot: o.Snapshot, Title: o.Title}, asker: &asker{query: o.Query}}
 	r.report.Run.Started = o.Now().UTC()
 	if err := r.check(); err != nil {
@@ -76,13 +80,22 @@ type runner struct {
 	suppressor *suppressor
 	archive    *archive
 	integrity  *integrity
-	params     map[string]any
+	params     map[string]any // that are given for the run
+	passes     []*pass
+}
 
+// pass is packs that agree on the parameters: their rules run together.
+type pass struct {
+	packs       []pack.Selection
+	params      map[string]any    // as given and as the packs set them, with what the archive adds
 	failed      map[string]string // rules that failed, and why
 	notAssessed map[string]string // rules that could not run, and why
 }
 
 func (r *runner) check() error {
+	if r.MaxFindings < 1 {
+		return fmt.Errorf("run report: %w: list %d findings of each control: want 1 or more", ErrInvalid, r.MaxFindings)
+	}
 	if len(r.Packs) == 0 {
 		return fmt.Errorf("run report: %w: no pack", ErrInvalid)
 	}
@@ -132,9 +145,6 @@ func (r *runner) checkParams() error {
 		}
 		r.params[name] = v
 	}
-	if _, ok := r.params[pack.OwnAccounts]; !ok && len(r.Scope.Accounts) > 0 && r.Library.Params[pack.OwnAccounts] != nil {
-		r.params[pack.OwnAccounts] = r.Scope.Accounts
-	}
 	for name, v := range r.Params {
 		p := r.Library.Params[name]
 		if p == nil {
@@ -148,17 +158,73 @@ func (r *runner) checkParams() error {
 	}
 	for _, s := range r.Packs {
 		p := r.Library.Pack(s.Pack)
+		values, err := r.given(p)
+		if err != nil {
+			return err
+		}
 		given := len(p.Inputs) == 0
 		var names []string
 		for _, in := range p.Inputs {
 			names = append(names, in.Value)
-			given = given || isGiven(r.params[in.Value])
+			given = given || isGiven(values[in.Value])
 		}
 		if !given {
 			return fmt.Errorf("run report: %w: pack %s is about something: give one of the parameters %s", ErrInvalid, s.Pack, strings.Join(names, ", "))
 		}
 	}
+	return r.divide()
+}
+
+// given are the parameters of a pack that have a value: as given for the run, or else as
+// the pack sets them. The accounts of the scope are own accounts unless either says more.
+func (r *runner) given(p *pack.Pack) (map[string]any, error) {
+	values := map[string]any{}
+	if len(r.Scope.Accounts) > 0 && r.Library.Params[pack.OwnAccounts] != nil {
+		values[pack.OwnAccounts] = r.Scope.Accounts
+	}
+	for name, v := range p.Params {
+		converted, err := r.Library.Params[name].Type.Convert(v.Value)
+		if err != nil {
+			return nil, fmt.Errorf("run report: %w: pack %s: parameter %s: %w", ErrInvalid, p.ID.Value, name, err)
+		}
+		values[name] = converted
+	}
+	maps.Copy(values, r.params)
+	return values, nil
+}
+
+// divide makes passes of the packs. A pack that leaves a parameter alone means its
+// default, not what another one sets.
+func (r *runner) divide() error {
+	var all []map[string]any // by pass: all parameters
+	for _, s := range r.Packs {
+		params, err := r.given(r.Library.Pack(s.Pack))
+		if err != nil {
+			return err
+		}
+		values, err := r.Library.Values(params)
+		if err != nil {
+			return fmt.Errorf("run report: %w: %w", ErrInvalid, err)
+		}
+		i := slices.IndexFunc(all, func(other map[string]any) bool { return reflect.DeepEqual(other, values) })
+		if i < 0 {
+			i = len(all)
+			all = append(all, values)
+			r.passes = append(r.passes, &pass{params: params, failed: map[string]string{}})
+		}
+		r.passes[i].packs = append(r.passes[i].packs, s)
+	}
 	return nil
+}
+
+// passOf is the pass that a pack is in.
+func (r *runner) passOf(packID string) *pass {
+	for _, p := range r.passes {
+		if slices.ContainsFunc(p.packs, func(s pack.Selection) bool { return s.Pack == packID }) {
+			return p
+		}
+	}
+	return nil // cannot be
 }
 
 func isGiven(v any) bool {
@@ -198,7 +264,6 @@ func (r *runner) run(ctx context.Context) error {
 	for _, cell := range c.Cells {
 		r.report.Snapshot.Records += cell.Events
 	}
-	r.failed, r.notAssessed = map[string]string{}, map[string]string{}
 	r.collect()
 	if len(c.Cells) > 0 {
 		if err := r.evaluate(ctx); err != nil {
@@ -262,27 +327,32 @@ func (r *runner) collect() {
 // done again without the rules that fail by themselves: events may have come before
 // the error.
 func (r *runner) evaluate(ctx context.Context) error {
-	params, err := r.Library.Infer(ctx, func(ctx context.Context, sql string, params ...any) (*engine.Result, error) {
+	var given []map[string]any
+	for _, p := range r.passes {
+		given = append(given, p.params)
+	}
+	values, err := r.Library.Infer(ctx, func(ctx context.Context, sql string, params ...any) (*engine.Result, error) {
 		r.asker.note("parameters", sql, params)
 		return r.Query(ctx, sql, params...)
-	}, r.params)
+	}, given)
 	if err != nil {
 		return err
 	}
-	groups := r.passes(params)
+	for i, p := range r.passes {
+		p.params = values[i]
+	}
 again:
 	r.collect()
-	r.notAssessed = map[string]string{}
 	statements := len(r.asker.statements)
-	for _, group := range groups {
-		err := r.pass(ctx, group, params)
+	for _, p := range r.passes {
+		err := r.runPass(ctx, p)
 		if err == nil {
 			continue
 		}
 		if stops(ctx, err) || errors.Is(err, ErrInvalid) {
 			return err
 		}
-		if err := r.blame(ctx, group, params, err); err != nil {
+		if err := r.blame(ctx, p, err); err != nil {
 			return err
 		}
 		r.asker.statements = r.asker.statements[:statements]
@@ -291,43 +361,13 @@ again:
 	return nil
 }
 
-// passes divides the packs so that those of a pass agree on their parameters.
-func (r *runner) passes(params map[string]any) [][]pack.Selection {
-	var groups [][]pack.Selection
-	var values []map[string]string
-next:
-	for _, s := range r.Packs {
-		own := map[string]string{}
-		for name, v := range r.Library.Pack(s.Pack).Params {
-			if _, ok := params[name]; !ok {
-				own[name] = fmt.Sprint(v.Value)
-			}
-		}
-		for i, known := range values {
-			agree := true
-			for name, v := range own {
-				if other, ok := known[name]; ok && other != v {
-					agree = false
-				}
-			}
-			if agree {
-				maps.Copy(known, own)
-				groups[i] = append(groups[i], s)
-				continue next
-			}
-		}
-		groups, values = append(groups, []pack.Selection{s}), append(values, own)
-	}
-	return groups
-}
-
-// pass runs the rules of some packs that have not failed.
-func (r *runner) pass(ctx context.Context, packs []pack.Selection, params map[string]any) error {
-	plan, err := r.plan(r.rules(packs), r.withPacks(packs, params))
+// runPass runs the rules of a pass that have not failed.
+func (r *runner) runPass(ctx context.Context, p *pass) error {
+	plan, err := r.plan(r.rules(p), p.params)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	into := r.collection.of(packs)
+	into := r.collection.of(p.packs)
 	parts := pack.Parts{Cuts: r.archive.cuts(r.Period, int64(r.PartEvents)), Brief: into.brief}
 	correlations, err := plan.RunInParts(ctx, r.Query, parts, into.take)
 	if err != nil {
@@ -341,7 +381,7 @@ func (r *runner) pass(ctx context.Context, packs []pack.Selection, params map[st
 	for _, t := range plan.Tallies() {
 		r.asker.note("counts", t.SQL, t.Params)
 	}
-	maps.Copy(r.notAssessed, plan.NotAssessed)
+	p.notAssessed = plan.NotAssessed
 	return nil
 }
 
@@ -350,10 +390,11 @@ func stops(ctx context.Context, err error) bool {
 	return ctx.Err() != nil || errors.Is(err, engine.ErrLimit) || errors.Is(err, engine.ErrTimeout) || errors.Is(err, engine.ErrCanceled)
 }
 
-// rules are those that packs need and that have not failed, their scopes included.
-func (r *runner) rules(packs []pack.Selection) []string {
+// rules are those that the packs of a pass need and that have not failed, their scopes
+// included.
+func (r *runner) rules(of *pass) []string {
 	var ids []string
-	for _, s := range packs {
+	for _, s := range of.packs {
 		p := r.Library.Pack(s.Pack)
 		if p.Scope.Value != "" {
 			ids = append(ids, p.Scope.Value)
@@ -366,19 +407,7 @@ func (r *runner) rules(packs []pack.Selection) []string {
 	}
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
-	return slices.DeleteFunc(ids, func(id string) bool { return r.failed[id] != "" })
-}
-
-// withPacks adds what packs set to parameters that nobody else has set.
-func (r *runner) withPacks(packs []pack.Selection, params map[string]any) map[string]any {
-	values := map[string]any{}
-	for _, s := range packs {
-		for name, v := range r.Library.Pack(s.Pack).Params {
-			values[name] = v.Value
-		}
-	}
-	maps.Copy(values, params)
-	return values
+	return slices.DeleteFunc(ids, func(id string) bool { return of.failed[id] != "" })
 }
 
 func (r *runner) plan(rules []string, params map[string]any) (*pack.Plan, error) {
@@ -395,17 +424,17 @@ func (r *runner) plan(rules []string, params map[string]any) (*pack.Plan, error)
 
 // blame finds the rules that fail, by halves, and notes why. If each of them runs by
 // itself, all of them are to blame. An error is one that stops the run.
-func (r *runner) blame(ctx context.Context, packs []pack.Selection, params map[string]any, why error) error {
-	rules, values := r.rules(packs), r.withPacks(packs, params)
-	before := len(r.failed)
+func (r *runner) blame(ctx context.Context, p *pass, why error) error {
+	rules := r.rules(p)
+	before := len(p.failed)
 	var search func(rules []string, why error) error
 	search = func(rules []string, why error) error {
 		if len(rules) == 1 {
-			r.failed[rules[0]] = why.Error()
+			p.failed[rules[0]] = why.Error()
 			return nil
 		}
 		for _, half := range [][]string{rules[:len(rules)/2], rules[len(rules)/2:]} {
-			plan, err := r.plan(half, values)
+			plan, err := r.plan(half, p.params)
 			if err == nil {
 				_, err = plan.Run(ctx, r.Query, func(*pack.Event) error { return nil })
 			}
@@ -424,33 +453,31 @@ func (r *runner) blame(ctx context.Context, packs []pack.Selection, params map[s
 	if err := search(rules, why); err != nil {
 		return err
 	}
-	if len(r.failed) == before {
+	if len(p.failed) == before {
 		for _, id := range rules {
-			r.failed[id] = why.Error()
+			p.failed[id] = why.Error()
 		}
 	}
 	return nil
 }
 
-// param is the value of a parameter: as given, or else its default.
-func (r *runner) param(name string) any {
-	if v, ok := r.params[name]; ok {
-		return v
+// param is the value of a parameter for a pack: as given, or else as the pack sets it,
+// or else its default; nil if there is none.
+func (r *runner) param(p *pack.Pack, name string) any {
+	given, err := r.given(p)
+	if err != nil {
+		return nil // check has said so
 	}
-	p := r.Library.Params[name]
-	if p == nil {
-		return nil
-	}
-	v, err := p.Type.Convert(p.Default.Value)
+	values, err := r.Library.Values(given)
 	if err != nil {
 		return nil
 	}
-	return v
+	return values[name]
 }
 
 // assess answers the rules over the archive.
 func (r *runner) assess(ctx context.Context) error {
-	a := &assessor{options: &r.Options, archive: r.archive, integrity: r.integrity, coverage: &r.report.Coverage, param: r.param}
+	a := &assessor{options: &r.Options, archive: r.archive, integrity: r.integrity, coverage: &r.report.Coverage, param: r.param, touched: map[string][]touched{}}
 	asked := map[string]bool{}
 	for id := range r.collection.byRule {
 		asked[id] = true
@@ -461,9 +488,16 @@ func (r *runner) assess(ctx context.Context) error {
 			return err
 		}
 	}
-	if patterns, _ := a.param(regulated).([]string); asked["DATA-COVERAGE"] && len(patterns) > 0 {
+	for _, k := range r.collection.controls {
+		if !slices.ContainsFunc(k.rules, func(n *ruleCount) bool { return n.outcome.rule == "DATA-COVERAGE" }) {
+			continue
+		}
+		patterns, _ := a.param(k.pack, regulated).([]string)
+		if _, ok := a.touched[listKey(patterns)]; ok {
+			continue
+		}
 		var err error
-		if a.touched, err = readTouched(ctx, r.asker, r.Library, r.Period, r.Scope, patterns); err != nil {
+		if a.touched[listKey(patterns)], err = readTouched(ctx, r.asker, r.Library, r.Period, r.Scope, patterns); err != nil {
 			return err
 		}
 	}
@@ -481,8 +515,8 @@ func (r *runner) assess(ctx context.Context) error {
 			case n.outcome.rule == hubState:
 				j = judgeHub(n.rule, hub, &r.report.Coverage)
 			case n.kind == pack.Coverage:
-				j = a.judge(n.rule, k.pack.ID.Value)
-				delete(r.notAssessed, n.outcome.rule)
+				j = a.judge(n.rule, k.pack)
+				delete(r.passOf(k.pack.ID.Value).notAssessed, n.outcome.rule)
 			default:
 				continue
 			}

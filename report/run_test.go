@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -146,6 +147,10 @@ func TestFindingsBeyondTheLimitAreCounted(t *testing.T) {
 			t.Errorf("%s: %d findings, %d listed, %d not, days %v", test.control, c.Count, len(c.Findings), c.Unlisted, c.Days)
 		}
 	}
+	all := run(t, quiet(events...), func(o *report.Options) { o.MaxFindings = math.MaxInt })
+	if c := control(t, all, "acme/odd"); c.Count != 11 || len(c.Findings) != 11 {
+		t.Errorf("%d findings, %d listed, where all are wanted", c.Count, len(c.Findings))
+	}
 	if c := control(t, r, "acme/exception"); c.Groups[0].Rows[0].Count != 5 {
 		t.Errorf("groups %v", c.Groups)
 	}
@@ -202,26 +207,133 @@ func TestTwoRunsAreEqual(t *testing.T) {
 	}
 }
 
-// TestOnePass: packs share a scan unless they set a parameter to different values.
-func TestOnePass(t *testing.T) {
-	scans := func(f *fakeArchive) int {
-		n := 0
-		for _, sql := range f.asked {
-			if strings.Contains(sql, "AS details") {
-				n++
+// TestPasses: packs share a scan unless they want different values of a parameter.
+func TestPasses(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		packs  []pack.Selection
+		params map[string]any
+		want   int
+	}{
+		{"no pack sets anything", []pack.Selection{{Pack: "acme"}, {Pack: "archive"}}, nil, 1},
+		{"one does", []pack.Selection{{Pack: "acme"}, {Pack: "other"}, {Pack: "archive"}}, nil, 2},
+		{"the run sets the same", []pack.Selection{{Pack: "acme"}, {Pack: "other"}}, map[string]any{"least": 4}, 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f := quiet()
+			run(t, f, func(o *report.Options) { o.Packs, o.Params = test.packs, test.params })
+			scans := 0
+			for _, sql := range f.asked {
+				if strings.Contains(sql, "AS details") {
+					scans++
+				}
 			}
-		}
-		return n
+			if scans != test.want {
+				t.Errorf("%d scans, want %d", scans, test.want)
+			}
+		})
 	}
-	f := quiet()
-	run(t, f, func(o *report.Options) { o.Packs = []pack.Selection{{Pack: "acme"}, {Pack: "other"}} })
-	if scans(f) != 1 {
-		t.Errorf("%d scans", scans(f))
+}
+
+// ownPacks have values of their own for parameters, and rules that others have as well.
+var ownPacks = fstest.MapFS{
+	"rules.yaml": {Data: []byte(`
+params:
+  least: {type: integer, default: 3, doc: A number.}
+  learnt: {type: list, default: [], doc: Things., infer: SELECT learnt}
+  wanted: {type: list, default: [], doc: Things.}
+  own_accounts: {type: list, default: [], doc: Accounts.}
+  regulated: {type: list, default: [], doc: Resources.}
+  retention_days: {type: integer, default: 365, doc: Days.}
+rules:
+  - {id: SEEN, title: Seen, severity: info, kind: evidence, events: [{names: SeenCall}]}
+  - {id: MANY, title: Many, severity: high, kind: exception, bursts: [{of: SEEN, by: [account_id, actor], within: 10m, at_least: $least}]}
+  - {id: LEARNT, title: Learnt, severity: high, kind: exception, events: [{names: LearntCall}], where: "listed(rp(a), $learnt) OR listed(rp(b), $own_accounts)"}
+  - {id: NEEDY, title: Needy, severity: high, kind: exception, needs: wanted, events: [{names: NeedyCall}]}
+  - {id: DATA-READ, title: Read, kind: evidence, events: [{source: s3, names: GetObject}], where: touches($regulated)}
+  - {id: DATA-COVERAGE, title: Data events, severity: medium, kind: coverage}
+  - {id: RETENTION, title: Retention, severity: high, kind: coverage}
+`)},
+	"plain.yaml": {Data: []byte(ownPack("plain", "{}"))},
+	"same.yaml":  {Data: []byte(ownPack("same", "{least: 3}"))},
+	"lax.yaml":   {Data: []byte(ownPack("lax", "{least: 100}"))},
+	"own.yaml":   {Data: []byte(ownPack("own", "{learnt: [mine], wanted: [x], regulated: [cards], retention_days: 5, own_accounts: ['333333333333']}"))},
+}
+
+func ownPack(id, params string) string {
+	return "pack:\n  id: " + id + "\n  title: " + id + "\n  params: " + params + `
+  controls:
+    - {id: many, title: Many, kind: exception, severity: high, rules: MANY}
+    - {id: learnt, title: Learnt, kind: exception, severity: high, rules: LEARNT}
+    - {id: needy, title: Needy, kind: exception, severity: high, rules: NEEDY}
+    - {id: data, title: Data, kind: coverage, severity: high, rules: DATA-COVERAGE}
+    - {id: retention, title: Retention, kind: coverage, severity: high, rules: RETENTION}
+`
+}
+
+// TestParametersOfPacks: what a pack sets holds for it and for no other pack, whichever
+// run together and in whatever order; what is given for the run comes first.
+func TestParametersOfPacks(t *testing.T) {
+	l, err := pack.Load(ownPacks)
+	if err != nil {
+		t.Fatal(err)
 	}
-	f = quiet(at("10T10:00", "SeenCall"), at("10T10:01", "SeenCall"))
-	r := run(t, f, func(o *report.Options) { o.Packs = []pack.Selection{{Pack: "other"}, {Pack: "acme"}} })
-	if got := control(t, r, "other/3").Count; got != 1 {
-		t.Errorf("the pack's own parameter does not count: %d bursts of 2 events", got)
+	plain := map[string]report.State{"many": report.Fail, "needy": report.NotAssessed, "data": report.NotAssessed, "retention": report.Fail}
+	lax := map[string]report.State{"many": report.Pass, "needy": report.NotAssessed, "data": report.NotAssessed, "retention": report.Fail}
+	own := map[string]report.State{"many": report.Fail, "needy": report.Pass, "data": report.Pass, "retention": report.Pass}
+	for _, test := range []struct {
+		packs  string
+		params map[string]any
+		want   map[string]map[string]report.State
+	}{
+		{"plain", nil, map[string]map[string]report.State{"plain": plain}},
+		{"lax", nil, map[string]map[string]report.State{"lax": lax}},
+		{"own", nil, map[string]map[string]report.State{"own": own}},
+		{"plain lax own", nil, map[string]map[string]report.State{"plain": plain, "lax": lax, "own": own}},
+		{"own lax same plain", nil, map[string]map[string]report.State{"plain": plain, "same": plain, "lax": lax, "own": own}},
+		{"lax own", map[string]any{"least": 3, "retention_days": 1000, "regulated": []string{"nothing"}}, map[string]map[string]report.State{
+			"lax": {"many": report.Fail, "needy": report.NotAssessed, "data": report.Review, "retention": report.Fail},
+			"own": {"many": report.Fail, "needy": report.Pass, "data": report.Review, "retention": report.Fail},
+		}},
+	} {
+		t.Run(fmt.Sprint(test.packs, test.params), func(t *testing.T) {
+			f := quiet(at("10T10:00", "SeenCall"), at("10T10:01", "SeenCall"), at("10T10:02", "SeenCall"),
+				event{at: utc("2026-08-10T10:00:00"), account: accountA, region: "us-east-1", resource: "cards"})
+			r := run(t, f, func(o *report.Options) {
+				o.Packs, o.Library, f.lib, o.Params = nil, l, l, test.params
+				o.Scope.Accounts = []string{accountA}
+				for _, id := range strings.Fields(test.packs) {
+					o.Packs = append(o.Packs, pack.Selection{Pack: id})
+				}
+			})
+			for id, states := range test.want {
+				for name, want := range states {
+					if c := control(t, r, id+"/"+name); c.State != want {
+						t.Errorf("%s/%s is %s (%s), want %s", id, name, c.State, c.Reason, want)
+					}
+				}
+			}
+			asked := 0
+			for _, sql := range f.asked {
+				if sql == "SELECT learnt" {
+					asked++
+				}
+			}
+			if asked != 1 {
+				t.Errorf("the archive was asked %d times for the same", asked)
+			}
+			// What the archive says is added to the pack's list, and to the default of others.
+			for _, s := range r.Statements {
+				if s.Name != "rules" {
+					continue
+				}
+				values := fmt.Sprint(s.Params)
+				isOwn := strings.Contains(values, "mine")
+				if !strings.Contains(values, "found") || isOwn != strings.Contains(values, "333333333333") || isOwn && !strings.Contains(test.packs, "own") {
+					t.Errorf("the rules have the values %s", values)
+				}
+			}
+		})
 	}
 }
 
@@ -282,6 +394,7 @@ func TestInvalidOptions(t *testing.T) {
 		"wrong parameter":   func(o *report.Options) { o.Params = map[string]any{"least": "many"} },
 		"wrong declaration": func(o *report.Options) { o.Scope.Declared = map[string][]string{"least": {"many"}} },
 		"no input":          func(o *report.Options) { o.Packs = []pack.Selection{{Pack: "about"}} },
+		"negative findings": func(o *report.Options) { o.MaxFindings = -1 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := quiet()

@@ -45,8 +45,8 @@ func (a *app) prepareReport(ctx context.Context, o reportRequest) (*preparedRepo
 	if o.period == "" {
 		return nil, usagef("no period given: --period yesterday, last-month, 2026-08 … (see trailql report run --help)")
 	}
-	if o.lateness < 0 || o.sample < 0 || o.threads < 0 || o.maxFindings < 0 {
-		return nil, usagef("--lateness, --sample, --max-findings and --threads cannot be below zero")
+	if o.lateness < 0 || o.sample < 0 || o.threads < 0 {
+		return nil, usagef("--lateness, --sample and --threads cannot be below zero")
 	}
 	var err error
 	if o.memory != "" {

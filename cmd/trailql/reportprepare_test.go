@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -56,5 +57,16 @@ func TestNewReportFolder(t *testing.T) {
 	}
 	if got, err := newReportFolder(name, true); err != nil || got != name+"-r3" {
 		t.Errorf("%s, %v", got, err)
+	}
+}
+
+func TestMaxFindings(t *testing.T) {
+	for _, n := range []string{"0", "-1"} {
+		var out, said bytes.Buffer
+		a := &app{stdin: strings.NewReader(""), stdout: &out, stderr: &said, now: time.Now}
+		code := run(t.Context(), []string{"report", "run", "soc2", "--period", "yesterday", "--max-findings", n}, a)
+		if code != exitUsage || !strings.Contains(said.String(), "--max-findings "+n+": want 1 or more") {
+			t.Errorf("%s: code %d, %q", n, code, said.String())
+		}
 	}
 }

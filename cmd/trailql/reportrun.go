@@ -109,6 +109,9 @@ reason, such as a parameter without a value, does not change the exit code.`,
 			if err := checkEngineFlag(o.engine); err != nil {
 				return err
 			}
+			if o.maxFindings < 1 {
+				return usagef("--max-findings %d: want 1 or more", o.maxFindings)
+			}
 			if due {
 				if cmd.Flags().Changed("engine") && o.engine != localEngine {
 					return usagef("--due runs schedules, which are of a warehouse: no --engine")
@@ -144,7 +147,7 @@ reason, such as a parameter without a value, does not change the exit code.`,
 	flags.StringVarP(&o.formats, "format", "F", o.formats, "`FORMATS` of the report: html, csv, json, jsonl, md, junit, ocsf, or all (comma-separated)")
 	flags.StringVar(&o.baseline, "baseline", "", "`REPORT` to compare with: a folder, or previous for that of the period before, of the same packs, beside DIR")
 	flags.StringVar(&o.failOn, "fail-on", "", "exit with 5 if a control FAILs or is to be REVIEWed with `SEVERITY` or higher: info, low, medium, high or critical")
-	flags.IntVar(&o.maxFindings, "max-findings", report.DefaultMaxFindings, "list at most `N` findings of each control; all of them are counted")
+	flags.IntVar(&o.maxFindings, "max-findings", report.DefaultMaxFindings, "list at most `N` findings of each control, 1 or more; all of them are counted")
 	flags.IntVar(&o.sample, "sample", 0, "draw a random sample of `N` events of each control")
 	flags.Int64Var(&o.seed, "seed", 0, "`NUMBER` that decides the sample: the same gives the same")
 	flags.StringVar(&o.sign, "sign", "", "sign the manifest with the Ed25519 key of `FILE` (see trailql report key)")

@@ -16,7 +16,7 @@ func (l *Library) Counts(rules []string, params []map[string]any, of Statement) 
 	w.add("SELECT ")
 	for i, given := range params {
 		var err error
-		if b.values, err = l.values(given); err != nil {
+		if b.values, err = l.Values(given); err != nil {
 			return Statement{}, err
 		}
 		if i > 0 {

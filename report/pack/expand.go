@@ -10,11 +10,13 @@ import (
 )
 
 // maxDepth of macros and calls in each other, and maxExpansion in bytes: what
-// people write stays far below.
+// people write stays far below, and so does a list of some hundred resources.
 const (
 	maxDepth     = 40
-	maxExpansion = 1 << 18
+	maxExpansion = 1 << 22
 )
+
+const tooLong = "the condition becomes too long"
 
 // expansion is SQL in which nothing of ours is left, with values for its ?.
 type expansion struct {
@@ -237,7 +239,7 @@ func (p *pass) run(lo, hi int) error {
 			return err
 		}
 		if len(p.out) > maxExpansion {
-			return p.fail(i, "the condition becomes too long")
+			return p.fail(i, tooLong)
 		}
 		dot = t.Kind == dialect.Operator && t.Text == "."
 		i = after

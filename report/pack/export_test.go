@@ -2,7 +2,7 @@ package pack
 
 // Conditions are those of the rules, and of what raises them, as SQL.
 func (l *Library) Conditions(params map[string]any) (map[string]Statement, error) {
-	values, err := l.values(params)
+	values, err := l.Values(params)
 	if err != nil {
 		return nil, err
 	}

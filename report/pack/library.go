@@ -140,8 +140,8 @@ func (l *Library) add(doc *document, problems *Problems) {
 	}
 }
 
-// values are the parameters' values: defaults, then each of the overrides.
-func (l *Library) values(overrides ...map[string]any) (map[string]any, error) {
+// Values are all parameters with their values: defaults, then each of the overrides.
+func (l *Library) Values(overrides ...map[string]any) (map[string]any, error) {
 	values := map[string]any{}
 	for name, p := range l.Params {
 		v, err := p.Type.Convert(p.Default.Value)

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -72,11 +74,7 @@ func (l *Library) Plan(o PlanOptions) (*Plan, error) {
 	if !o.From.Before(o.To) {
 		return nil, fmt.Errorf("plan rules: the period from %s to %s is empty", o.From.Format(time.RFC3339), o.To.Format(time.RFC3339))
 	}
-	wanted, overrides, err := l.wanted(o)
-	if err != nil {
-		return nil, err
-	}
-	values, err := l.values(overrides, o.Params)
+	wanted, values, err := l.wanted(o)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +105,8 @@ func (l *Library) Plan(o PlanOptions) (*Plan, error) {
 	return b.plan, nil
 }
 
-// wanted are the rules of the selection and those that they watch.
+// wanted are the rules of the selection and those that they watch, and the values of the
+// parameters, which the packs have to agree on. A pack that leaves one alone means its default.
 func (l *Library) wanted(o PlanOptions) (map[*Rule]bool, map[string]any, error) {
 	wanted := map[*Rule]bool{}
 	var want func(id string) error
@@ -127,7 +126,7 @@ func (l *Library) wanted(o PlanOptions) (map[*Rule]bool, map[string]any, error) 
 		}
 		return nil
 	}
-	overrides, setBy := map[string]any{}, map[string]string{}
+	var values map[string]any // of the first pack
 	for _, s := range o.Packs {
 		p := l.packs[s.Pack]
 		if p == nil {
@@ -136,11 +135,21 @@ func (l *Library) wanted(o PlanOptions) (map[*Rule]bool, map[string]any, error) 
 		if !p.HasVersion(s.Version) {
 			return nil, nil, fmt.Errorf("%w version %q of pack %s", ErrUnknown, s.Version, s.Pack)
 		}
+		own := map[string]any{}
 		for name, v := range p.Params {
-			if before, ok := overrides[name]; ok && fmt.Sprint(before) != fmt.Sprint(v.Value) {
-				return nil, nil, fmt.Errorf("plan rules: packs %s and %s set parameter %s to different values: run them one by one", setBy[name], s.Pack, name)
+			own[name] = v.Value
+		}
+		all, err := l.Values(own, o.Params)
+		if err != nil {
+			return nil, nil, err
+		}
+		if values == nil {
+			values = all
+		}
+		for name, v := range all {
+			if !reflect.DeepEqual(v, values[name]) {
+				return nil, nil, fmt.Errorf("plan rules: packs %s and %s want different values of parameter %s: run them one by one", o.Packs[0].Pack, s.Pack, name)
 			}
-			overrides[name], setBy[name] = v.Value, s.Pack
 		}
 		if p.Scope.Value != "" {
 			if err := want(p.Scope.Value); err != nil {
@@ -160,7 +169,13 @@ func (l *Library) wanted(o PlanOptions) (map[*Rule]bool, map[string]any, error) 
 			return nil, nil, err
 		}
 	}
-	return wanted, overrides, nil
+	if values == nil {
+		var err error
+		if values, err = l.Values(o.Params); err != nil {
+			return nil, nil, err
+		}
+	}
+	return wanted, values, nil
 }
 
 // scopes are those of the admitted rules that are scopes of the selection.
@@ -289,9 +304,27 @@ func (b *planner) expand(t Text) (expansion, error) {
 	e, err := x.expand(t.Value)
 	var wrong *expandError
 	if errors.As(err, &wrong) {
+		if wrong.message == tooLong {
+			wrong.message += x.longestList()
+		}
 		return e, Problems{{t.place(wrong.offset), wrong.message}}
 	}
 	return e, err
+}
+
+// longestList says which of the lists that were used is the longest.
+func (x *expander) longestList() string {
+	var longest string
+	most := 0
+	for _, name := range slices.Sorted(maps.Keys(x.paramNames)) {
+		if list, ok := x.values[name].([]string); ok && len(list) > most {
+			longest, most = name, len(list)
+		}
+	}
+	if most == 0 {
+		return ""
+	}
+	return fmt.Sprintf(": the parameter %s has %d values", longest, most)
 }
 
 // column is the SQL of an evidence column or of one of the library's.

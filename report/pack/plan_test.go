@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/trailql/trailql/report/pack"
@@ -61,6 +62,33 @@ func TestPlanRefuses(t *testing.T) {
 		}
 		if strings.HasPrefix(test.want, "unknown") && !errors.Is(err, pack.ErrUnknown) {
 			t.Errorf("%v is not ErrUnknown", err)
+		}
+	}
+}
+
+// TestPlanOfPacksThatDisagree: a pack that leaves a parameter alone means its default.
+func TestPlanOfPacksThatDisagree(t *testing.T) {
+	one := func(id, params string) *fstest.MapFile {
+		return &fstest.MapFile{Data: []byte("pack: {id: " + id + ", title: A, params: " + params + ", controls: [{id: a, title: A, kind: exception, severity: low, rules: DENIED}]}")}
+	}
+	l, err := pack.Load(pack.BuiltIn(), fstest.MapFS{"a.yaml": one("plain", "{}"), "b.yaml": one("same", "{objects_deleted: 50}"), "c.yaml": one("lax", "{objects_deleted: 100000}")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		packs  []pack.Selection
+		params map[string]any
+		want   bool
+	}{
+		{[]pack.Selection{{Pack: "plain"}, {Pack: "same"}}, nil, true},
+		{[]pack.Selection{{Pack: "plain"}, {Pack: "lax"}}, nil, false},
+		{[]pack.Selection{{Pack: "lax"}, {Pack: "plain"}}, nil, false},
+		{[]pack.Selection{{Pack: "lax"}, {Pack: "plain"}}, map[string]any{"objects_deleted": 7}, true},
+	} {
+		o := ever
+		o.Packs, o.Params = test.packs, test.params
+		if _, err := l.Plan(o); (err == nil) != test.want {
+			t.Errorf("%v with %v: %v", test.packs, test.params, err)
 		}
 	}
 }
@@ -129,7 +157,7 @@ func TestInfer(t *testing.T) {
 	} {
 		list = append(list, caseRecord(t, i, ruleCase{record: record}))
 	}
-	values, err := l.Infer(t.Context(), records(t, list...), map[string]any{"trail_buckets": []any{"other"}})
+	all, err := l.Infer(t.Context(), records(t, list...), []map[string]any{{"trail_buckets": []any{"other"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +167,7 @@ func TestInfer(t *testing.T) {
 		"trail_log_groups": {"streamed", "trail-group"},
 		"archive_accounts": {"111111111111"},
 	} {
-		if got := values[name].([]string); !slices.Equal(got, want) {
+		if got := all[0][name].([]string); !slices.Equal(got, want) {
 			t.Errorf("%s: %v instead of %v", name, got, want)
 		}
 	}

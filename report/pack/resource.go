@@ -28,16 +28,19 @@ var (
 type resourcePatterns struct {
 	names  []string // of resources, wherever they are
 	arns   []string
-	placed []placedName
+	placed []placedNames
 	// What requests to Amazon S3 have: a bucket, or with its key behind it.
 	buckets, objects []string
 }
 
-// placedName is the name in an ARN that says where the resource is; "" for anywhere.
-type placedName struct {
-	names                    []string
-	service, region, account string
+// placedNames are those in ARNs that say the same of where the resource is.
+type placedNames struct {
+	where
+	names []string
 }
+
+// where a resource is; "" for anywhere.
+type where struct{ service, region, account string }
 
 func readResources(list []string) resourcePatterns {
 	var r resourcePatterns
@@ -52,14 +55,19 @@ func readResources(list []string) resourcePatterns {
 		if strings.Contains(text, ":secretsmanager:") && !strings.HasSuffix(text, "*") {
 			r.arns = append(r.arns, text+"-*")
 		}
-		one := placedName{names: names}
+		var at where
 		if parts := strings.SplitN(text, ":", 6); len(parts) == 6 {
-			one.service, one.region, one.account = exactly(parts[2]), exactly(parts[3]), exactly(parts[4])
+			at.service, at.region, at.account = exactly(parts[2]), exactly(parts[3]), exactly(parts[4])
 		}
-		if (one.service == "s3" || one.service == "") && one.region+one.account == "" {
+		if (at.service == "s3" || at.service == "") && at.region+at.account == "" {
 			r.inS3(resourceStart.ReplaceAllString(text, ""))
 		}
-		r.placed = append(r.placed, one)
+		i := slices.IndexFunc(r.placed, func(p placedNames) bool { return p.where == at })
+		if i < 0 {
+			i = len(r.placed)
+			r.placed = append(r.placed, placedNames{where: at})
+		}
+		r.placed[i].names = append(r.placed[i].names, names...)
 	}
 	return r
 }
@@ -161,7 +169,7 @@ func (p *pass) touches(i int, args [][2]int) error {
 	}
 	if len(patterns.arns) > 0 {
 		values["resource_arns"] = patterns.arns
-		terms = append(terms, "any_match(request_resources, n -> listed(n, $resource_arns))", "any_match(resources, r -> listed(coalesce(r.arn, ''), $resource_arns))")
+		terms = append(terms, "any_match(request_resources, n -> listed(n, $resource_arns))", "any_match(transform(resources, r -> coalesce(r.arn, '')), n -> listed(n, $resource_arns))")
 	}
 	for k, one := range patterns.placed {
 		name := "resource_names_" + number(int64(k))
@@ -200,23 +208,41 @@ func (p *pass) touches(i int, args [][2]int) error {
 // resources out of requests, only where parts of the texts of the list are found.
 func namedResources(list string, names []string, values map[string]any) (requested, resource string) {
 	values[list] = names
-	inName, inRequest := "listed(resource_name({1}), $"+list+")", "any_match(request_resources, n -> {1})"
-	var parts []string
-	plain := true
-	for _, name := range names {
-		part := longestPart(name)
-		parts = append(parts, "*"+part+"*")
-		plain = plain && plainText.MatchString(part)
-	}
-	if !slices.Contains(parts, "**") {
-		values[list+"_parts"] = parts
-		inName = "CASE WHEN listed({1}, $" + list + "_parts) THEN " + inName + " ELSE false END"
+	inName, inRequest := "resource_name({1})", "any_match(transform(request_resources, n -> {1}), n -> listed(n, $"+list+"))"
+	parts := shortParts(names)
+	if !slices.Contains(parts, "") {
+		var globs []string
+		plain := true
+		for _, part := range parts {
+			globs = append(globs, "*"+part+"*")
+			plain = plain && plainText.MatchString(part)
+		}
+		values[list+"_parts"] = globs
+		// No text of the list takes ''.
+		inName = "CASE WHEN listed({1}, $" + list + "_parts) THEN " + inName + " ELSE '' END"
 		if plain { // JSON has it as it is, or with \u
 			inRequest = "CASE WHEN listed(requestparameters, $" + list + `_parts) OR strpos(requestparameters, '\u') > 0 THEN ` + inRequest + " ELSE false END"
 		}
 	}
 	in := func(name string) string { return strings.ReplaceAll(inName, "{1}", name) }
-	return strings.ReplaceAll(inRequest, "{1}", in("n")), "any_match(resources, r -> " + in("coalesce(r.arn, '')") + ")"
+	return strings.ReplaceAll(inRequest, "{1}", in("n")),
+		"any_match(transform(transform(resources, r -> coalesce(r.arn, '')), n -> " + in("n") + "), n -> listed(n, $" + list + "))"
+}
+
+// shortParts has a part of each glob: its longest, or one of another that is a part of it.
+func shortParts(globs []string) []string {
+	var parts []string
+	for _, glob := range globs {
+		parts = append(parts, longestPart(glob))
+	}
+	slices.SortFunc(parts, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) })
+	var short []string
+	for _, part := range parts {
+		if !slices.ContainsFunc(short, func(s string) bool { return strings.Contains(part, s) }) {
+			short = append(short, part)
+		}
+	}
+	return short
 }
 
 var plainText = regexp.MustCompile(`^[A-Za-z0-9_.-]*[A-Za-z_-][A-Za-z0-9_.-]*$`)

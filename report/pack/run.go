@@ -262,9 +262,23 @@ func timeAt(column arrow.Array, row int) (time.Time, bool) {
 }
 
 // Infer asks the archive for the values of parameters that say how, such as the
-// bucket that a trail writes to, and adds them to what is given. Keys that the subject
-// of an incident made, and that were made with those, are subjects, too.
-func (l *Library) Infer(ctx context.Context, query QueryFunc, given map[string]any) (map[string]any, error) {
+// bucket that a trail writes to, and adds them to each of the maps that are given. Keys
+// that the subject of an incident made, and that were made with those, are subjects, too.
+// The archive is asked once for all of the maps where the answer is the same.
+func (l *Library) Infer(ctx context.Context, query QueryFunc, given []map[string]any) ([]map[string]any, error) {
+	ask := &lists{query: query, answers: map[string][]string{}}
+	var all []map[string]any
+	for _, one := range given {
+		values, err := l.infer(ctx, ask, one)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, values)
+	}
+	return all, nil
+}
+
+func (l *Library) infer(ctx context.Context, ask *lists, given map[string]any) (map[string]any, error) {
 	values := maps.Clone(given)
 	if values == nil {
 		values = map[string]any{}
@@ -274,12 +288,12 @@ func (l *Library) Infer(ctx context.Context, query QueryFunc, given map[string]a
 		if p.Infer.Value == "" {
 			continue
 		}
-		known, err := l.values(values)
+		known, err := l.Values(values)
 		if err != nil {
 			return nil, err
 		}
 		list, _ := known[name].([]string)
-		found, err := firstColumn(ctx, query, Statement{SQL: p.Infer.Value})
+		found, err := ask.firstColumn(ctx, Statement{SQL: p.Infer.Value})
 		if err != nil {
 			return nil, fmt.Errorf("infer parameter %s: %w", name, err)
 		}
@@ -287,20 +301,35 @@ func (l *Library) Infer(ctx context.Context, query QueryFunc, given map[string]a
 		slices.Sort(list)
 		values[name] = slices.Compact(list)
 	}
-	if err := l.followSubject(ctx, query, values); err != nil {
+	if err := l.followSubject(ctx, ask, values); err != nil {
 		return nil, err
 	}
 	return values, nil
 }
 
-func firstColumn(ctx context.Context, query QueryFunc, s Statement) ([]string, error) {
+// lists asks the archive for lists of texts, each of them once.
+type lists struct {
+	query   QueryFunc
+	answers map[string][]string // by statement with its values
+}
+
+// firstColumn is that of a statement's rows. The caller must not change it.
+func (a *lists) firstColumn(ctx context.Context, s Statement) ([]string, error) {
+	key := fmt.Sprintf("%q %q", s.SQL, s.Params)
+	if list, ok := a.answers[key]; ok {
+		return list, nil
+	}
 	var list []string
-	err := eachRow(ctx, query, s, func(batch arrow.RecordBatch, row int) {
+	err := eachRow(ctx, a.query, s, func(batch arrow.RecordBatch, row int) {
 		if s := textAt(batch.Column(0), row); s != "" && !strings.Contains(s, "*") {
 			list = append(list, s)
 		}
 	})
-	return list, err
+	if err != nil {
+		return nil, err
+	}
+	a.answers[key] = list
+	return list, nil
 }
 
 // eachRow runs a statement. What see is given is the engine's, and ends with the call.

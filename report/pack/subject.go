@@ -23,13 +23,13 @@ var keyForm = regexp.MustCompile(`^[A-Z0-9]{16,128}$`)
 
 // followSubject adds the access keys of sessions and users that the subject made, of
 // all that the archive has, and then those that were made with them.
-func (l *Library) followSubject(ctx context.Context, query QueryFunc, values map[string]any) error {
+func (l *Library) followSubject(ctx context.Context, ask *lists, values map[string]any) error {
 	rule := l.rules[subjectRule]
 	if rule == nil || l.Params[subjectKeys] == nil {
 		return nil
 	}
 	for range maxSubjectDepth {
-		known, err := l.values(values)
+		known, err := l.Values(values)
 		if err != nil {
 			return err
 		}
@@ -41,7 +41,7 @@ func (l *Library) followSubject(ctx context.Context, query QueryFunc, values map
 			return nil
 		}
 		keys, _ := known[subjectKeys].([]string)
-		found, err := l.newKeys(ctx, query, rule, known)
+		found, err := l.newKeys(ctx, ask, rule, known)
 		if err != nil {
 			return fmt.Errorf("follow the keys of the subject: %w", err)
 		}
@@ -61,7 +61,7 @@ func (l *Library) followSubject(ctx context.Context, query QueryFunc, values map
 }
 
 // newKeys are those that events of the subject made.
-func (l *Library) newKeys(ctx context.Context, query QueryFunc, rule *Rule, values map[string]any) ([]string, error) {
+func (l *Library) newKeys(ctx context.Context, ask *lists, rule *Rule, values map[string]any) ([]string, error) {
 	b := &planner{lib: l, values: values}
 	column, err := b.column(newKeyColumn)
 	if err != nil {
@@ -78,5 +78,5 @@ func (l *Library) newKeys(ctx context.Context, query QueryFunc, rule *Rule, valu
 		" AND (eventname LIKE 'AssumeRole%' OR eventname IN ('GetSessionToken', 'GetFederationToken', 'CreateAccessKey')) AND (")
 	w.insert(where)
 	w.add(") ORDER BY 1")
-	return firstColumn(ctx, query, w.statement())
+	return ask.firstColumn(ctx, w.statement())
 }

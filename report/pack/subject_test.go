@@ -37,21 +37,21 @@ func TestSubjectsKeysAreFollowed(t *testing.T) {
 		{map[string]any{"subject_keys": []string{"AKIAIOSFODNN7NOTHING"}}, []string{"AKIAIOSFODNN7NOTHING"}},
 		{nil, nil},
 	} {
-		values, err := l.Infer(t.Context(), query, test.given)
+		all, err := l.Infer(t.Context(), query, []map[string]any{test.given})
 		if err != nil {
 			t.Fatal(err)
 		}
-		keys, _ := values["subject_keys"].([]string)
+		keys, _ := all[0]["subject_keys"].([]string)
 		if keys = slices.Sorted(slices.Values(keys)); !slices.Equal(keys, test.keys) {
 			t.Errorf("%v: keys %v instead of %v", test.given, keys, test.keys)
 		}
 	}
-	values, err := l.Infer(t.Context(), query, map[string]any{"subject_keys": []string{first}})
+	all, err := l.Infer(t.Context(), query, []map[string]any{{"subject_keys": []string{first}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	o := ever
-	o.Rules, o.Params = []string{"SUBJECT", "BUCKET-DEL"}, values
+	o.Rules, o.Params = []string{"SUBJECT", "BUCKET-DEL"}, all[0]
 	events, _ := run(t, l, query, o)
 	var taken []string
 	for _, e := range events {

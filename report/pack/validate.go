@@ -274,7 +274,7 @@ func nearest(name string, names []string) string {
 // the places in the YAML.
 func (l *Library) Validate(translate Translate) error {
 	var problems Problems
-	values, err := l.values()
+	values, err := l.Values()
 	if err != nil {
 		return err
 	}
