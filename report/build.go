@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -52,6 +53,15 @@ func (r *runner) build() {
 	r.compare()
 }
 
+// ofScope is why the rule that is a pack's scope did not run; without it, none of the
+// pack's rules says anything.
+func ofScope(scope string, reasons map[string]string) string {
+	if why := reasons[scope]; why != "" {
+		return "the scope of the pack, rule " + scope + ": " + why
+	}
+	return ""
+}
+
 func (r *runner) control(k *collector, uncovered string) Control {
 	c := Control{
 		ID: k.control.ID.Value, Title: k.control.Title, Kind: k.control.Kind, Severity: k.control.Severity,
@@ -63,10 +73,8 @@ func (r *runner) control(k *collector, uncovered string) Control {
 	open := int64(0)
 	for _, n := range k.rules {
 		id := n.outcome.rule
-		n.failed = ran.failed[id]
-		if n.notAssessed == "" {
-			n.notAssessed = ran.notAssessed[id]
-		}
+		n.failed = cmp.Or(ran.failed[id], ofScope(k.scope, ran.failed))
+		n.notAssessed = cmp.Or(n.notAssessed, ran.notAssessed[id], ofScope(k.scope, ran.notAssessed))
 		outcomes = append(outcomes, n.outcome)
 		c.Count += n.count
 		open += n.open

@@ -445,6 +445,21 @@ func TestBurstsInScopeOfPack(t *testing.T) {
 	}
 }
 
+// TestScopeThatFails: a pack whose scope could not be looked for says nothing, and no PASS.
+func TestScopeThatFails(t *testing.T) {
+	f := quiet(at("10T10:00", "BadCall"))
+	f.fails = map[string]error{"'NeedyCall'": errQuery}
+	r := run(t, f, func(o *report.Options) {
+		o.Packs = []pack.Selection{{Pack: "about"}}
+		o.Scope.Declared = map[string][]string{"wanted": {"x"}}
+	})
+	for _, id := range []string{"about/1", "about/2"} {
+		if c := control(t, r, id); c.State != report.Error || !strings.Contains(c.Reason, "NEEDY") {
+			t.Errorf("%s: %s (%s), want ERROR for NEEDY", id, c.State, c.Reason)
+		}
+	}
+}
+
 func TestAlarms(t *testing.T) {
 	r := run(t, quiet(at("10T10:00", "BadCall"), at("10T11:00", "OddCall")), nil)
 	for severity, want := range map[pack.Severity]string{

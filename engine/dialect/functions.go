@@ -273,7 +273,7 @@ var functions = []Function{
 	{Name: "typeof", Arguments: "(x)", Group: groupOther, Returns: "VARCHAR", Macro: `(x) AS lower(typeof(x))`, Example: `typeof('a')`, Want: "varchar", Difference: "DuckDB's names for arrays and rows"},
 	{Name: "integer_of", Arguments: "", Group: "", Macro: `(x DOUBLE) AS round(x), (x FLOAT) AS round(x), (x BIGINT) AS x, (x HUGEINT) AS x, (x UBIGINT) AS x, (x) AS x`},
 	// Texts that DuckDB would take for a number, truth or day become ones that it does not.
-	{Name: "integer_text", Arguments: "", Group: "", Macro: `(s) AS regexp_replace(s, '(?s)^(?:[0-9+-].*[^0-9+-]|[\s.])', 'not an integer: \0')`},
+	{Name: "integer_text", Arguments: "", Group: "", Macro: `(s) AS regexp_replace(s, '(?s)^\s*(?:\.|[0-9+-].*[^0-9+\s-])', 'not an integer: \0')`},
 	{Name: "boolean_text", Arguments: "", Group: "", Macro: `(s) AS regexp_replace(s, '(?is)^.*[^truefals01]', 'not a boolean: \0')`},
 	{Name: "date_text", Arguments: "", Group: "", Macro: `(s) AS nullif(regexp_extract(s, '^\s*([0-9]{4}-[0-9]{1,2}-[0-9]{1,2})\s*$', 1), '')`},
 	{Name: "double_text", Arguments: "", Group: "", // with an exponent, as in the SQL standard

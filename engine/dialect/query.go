@@ -18,9 +18,7 @@ type analysis struct {
 	database    string
 	databases   []string
 	literals    []string
-	top         *body          // the outermost SELECT
 	shown       map[*body]bool // those whose rows are the result
-	current     *item          // of it
 	marks       []int          // offsets of the parameters, in order, once all is read
 	macros      map[string]bool
 	tries       int   // calls of try around
@@ -137,9 +135,6 @@ func (a *analysis) selection(b *body, q *query, outer *scope, ctes *cteScope) sh
 	var s shape
 	aliases := map[string]Type{}
 	for _, i := range b.items {
-		if b == a.top {
-			a.current = i
-		}
 		a.item(i, in, ctes, &s, aliases, a.shown[b])
 	}
 	for _, e := range b.distinctOn {
@@ -225,7 +220,7 @@ func (a *analysis) item(i *item, in *scope, ctes *cteScope, s *shape, aliases ma
 	if e.kind == rowExpr {
 		a.nameFields(e)
 	}
-	if t.Kind == Zoned && a.target == ForTrino && i == a.current {
+	if t.Kind == Zoned && a.target == ForTrino && shown {
 		after := " AS timestamp(6))" // its local time, as the local engine shows it
 		if e.kind == columnExpr && i.alias == nil {
 			after += " AS " + quoteName(strings.ToLower(name))

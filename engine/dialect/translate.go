@@ -131,7 +131,7 @@ func (t *translation) translate(text string) error {
 		patches: newPatches(text), macros: map[string]bool{},
 		target: t.options.Target, database: t.options.Database, databases: t.options.Databases, literals: t.options.Literals,
 	}
-	a.own, a.top, a.shown = a.patches, q.body, resultBodies(q.body, map[*body]bool{})
+	a.own, a.shown = a.patches, resultBodies(q.body, map[*body]bool{})
 	if a.target == ForTrino {
 		a.patches = newPatches(text)
 	}
