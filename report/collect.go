@@ -87,7 +87,7 @@ func newGrouping(columns ...string) *grouping {
 func (g *grouping) add(f *Finding) {
 	g.key = g.key[:0]
 	for i, at := range g.at {
-		value := ""
+		var value string
 		if at >= 0 {
 			value = f.Values[at]
 		} else {

@@ -107,7 +107,7 @@ func (w *Writer) text(c physical) {
 		w.dictionaryPage(k, col)
 	}
 	width := bits.Len(uint(max(len(w.used), 1) - 1))
-	to := 0
+	var to int
 	for from := 0; from < len(codes); from = to {
 		to = min(from+pageRows, len(codes))
 		to = from + w.fitting(col, codes[from:to], dictionary)
@@ -435,7 +435,7 @@ func (w *Writer) repeated(c physical) {
 		w.dictionaryPage(k, col)
 	}
 	width := bits.Len(uint(max(len(w.used), 1) - 1))
-	next := 0
+	var next int
 	for first := 0; first < len(w.order); first = next {
 		next = min(first+pageRows, len(w.order))
 		from := int(rows[first])
