@@ -1,12 +1,12 @@
 package schedule
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -48,14 +48,35 @@ func (r *Runner) now() time.Time {
 	return time.Now().UTC()
 }
 
-// statePath is the state file that belongs to the file of schedules.
-func (r *Runner) statePath() (string, error) {
-	full, err := filepath.Abs(r.File)
-	if err != nil {
-		return "", err
+// statePath is the state file that belongs to the file of schedules, which is full.
+// It is named after the path that the file was first run by. Links are not resolved
+// for that: what they lead to may be another file after each change, as in a ConfigMap
+// of Kubernetes. Other names of the file lead to the same state.
+func (r *Runner) statePath() (path, full string, err error) {
+	if full, err = filepath.Abs(r.File); err != nil {
+		return "", "", err
 	}
 	sum := sha256.Sum256([]byte(full))
-	return filepath.Join(r.StateDir, "schedules-"+hex.EncodeToString(sum[:6])+".json"), nil
+	path = filepath.Join(r.StateDir, "schedules-"+hex.EncodeToString(sum[:6])+".json")
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return path, full, nil
+	}
+	info, err := os.Stat(full)
+	if err != nil {
+		return path, full, nil
+	}
+	others, err := fs.Glob(os.DirFS(r.StateDir), "schedules-*.json")
+	if err != nil {
+		return "", "", err
+	}
+	for _, name := range others {
+		other := filepath.Join(r.StateDir, name)
+		// Another file's state that cannot be read is the business of its own runs.
+		if st, err := readState(other); err == nil && st.isOf(full, info) {
+			return other, full, nil
+		}
+	}
+	return path, full, nil
 }
 
 // open takes the lock that keeps others from running, and reads the state.
@@ -63,7 +84,7 @@ func (r *Runner) open() (path string, s *state, unlock func() error, err error) 
 	if err := os.MkdirAll(r.StateDir, 0o700); err != nil {
 		return "", nil, nil, fmt.Errorf("run schedules: %w", err)
 	}
-	path, err = r.statePath()
+	path, full, err := r.statePath()
 	if err != nil {
 		return "", nil, nil, fmt.Errorf("run schedules: %w", err)
 	}
@@ -78,6 +99,9 @@ func (r *Runner) open() (path string, s *state, unlock func() error, err error) 
 	if err != nil {
 		return "", nil, nil, errors.Join(fmt.Errorf("run schedules: %w", err), l.Close())
 	}
+	if !slices.Contains(s.Files, full) {
+		s.Files = append(s.Files, full)
+	}
 	return path, s, l.Close, nil
 }
 
@@ -87,7 +111,8 @@ func (r *Runner) open() (path string, s *state, unlock func() error, err error) 
 // wraps ErrRunning when another process is at it.
 func (r *Runner) RunDue(ctx context.Context) (outcomes []Outcome, err error) {
 	schedules, err := Load(r.File)
-	if err != nil {
+	if err != nil || len(schedules) == 0 {
+		// The file may be away for a moment: its state stays as it is.
 		return nil, err
 	}
 	path, st, unlock, err := r.open()
@@ -97,15 +122,11 @@ func (r *Runner) RunDue(ctx context.Context) (outcomes []Outcome, err error) {
 	defer func() { err = errors.Join(err, unlock()) }()
 
 	now := r.now()
-	st.forget(schedules)
+	st.forget(schedules, now)
 	var due []Due
 	var faults []error
 	for _, s := range schedules {
-		known := st.Schedules[s.Name]
-		if known.Since.IsZero() {
-			// Without a time of creation the first run is the next one.
-			known.Since = cmp.Or(s.Created.UTC(), now)
-		}
+		known := st.of(s, now)
 		if known.Last.After(now.Add(24 * time.Hour)) {
 			faults = append(faults, fmt.Errorf("schedule %q ran at %s: %w", s.Name, known.Last.Format(time.RFC3339), ErrClock))
 		}
@@ -162,10 +183,7 @@ func (r *Runner) RunNow(ctx context.Context, name string) (outcome Outcome, err 
 	defer func() { err = errors.Join(err, unlock()) }()
 
 	s, now := schedules[i], r.now()
-	known := st.Schedules[name]
-	if known.Since.IsZero() {
-		known.Since = cmp.Or(s.Created.UTC(), now)
-	}
+	known := st.of(s, now)
 	d, err := s.DueAt(now, now)
 	if err != nil {
 		return Outcome{}, err
@@ -225,7 +243,7 @@ func (r *Runner) Status() ([]Status, error) {
 	if err != nil {
 		return nil, err
 	}
-	path, err := r.statePath()
+	path, _, err := r.statePath()
 	if err != nil {
 		return nil, fmt.Errorf("read state of schedules: %w", err)
 	}
@@ -236,10 +254,7 @@ func (r *Runner) Status() ([]Status, error) {
 	now := r.now()
 	var all []Status
 	for _, s := range schedules {
-		known := st.Schedules[s.Name]
-		if known.Since.IsZero() {
-			known.Since = cmp.Or(s.Created.UTC(), now)
-		}
+		known := st.of(s, now)
 		known.advance(s, now)
 		o, err := s.owes(known, now)
 		if err != nil {

@@ -187,7 +187,7 @@ func TestFailedRunIsDueAgain(t *testing.T) {
 
 func statePath(t *testing.T, w *world) string {
 	t.Helper()
-	path, err := w.statePath()
+	path, _, err := w.statePath()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -345,9 +345,93 @@ func TestRemovedAndAddedAgain(t *testing.T) {
 	w.write(`name: other, cron: "0 6 * * *", period: yesterday`)
 	w.runAt("2026-11-11 06:00")
 	w.write(daily)
-	w.runAt("2026-11-11 07:00", // forgotten with the schedule: owed since it was created
-		"daily 2026-11-01 missed", "daily 2026-11-02 missed", "daily 2026-11-03 missed", "daily 2026-11-04 missed", "daily 2026-11-05 missed",
-		"daily 2026-11-06 missed", "daily 2026-11-07 missed", "daily 2026-11-08 missed", "daily 2026-11-09 missed", "daily 2026-11-10")
+	w.runAt("2026-11-11 07:00", "daily 2026-11-10") // what was made before stays so
+	w.write(`name: other, cron: "0 6 * * *", period: yesterday, disabled: true`)
+	w.runAt("2028-01-01 06:00")
+	st, err := readState(statePath(t, w))
+	if _, kept := st.Schedules["daily"]; err != nil || kept {
+		t.Errorf("a schedule that was removed long ago is still known: %v", err)
+	}
+}
+
+// TestFileAway: a file that is not there for a moment is not the end of its schedules.
+func TestFileAway(t *testing.T) {
+	for name, empty := range map[string]bool{"gone": false, "empty": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, "2026-11-01 12:00", daily)
+			w.runAt("2026-11-03 06:00", "daily 2026-11-01 missed", "daily 2026-11-02")
+			err := os.Remove(w.File)
+			if empty {
+				err = os.WriteFile(w.File, nil, 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.runAt("2026-11-03 06:10")
+			w.write(daily)
+			w.runAt("2026-11-03 06:20")
+			w.runAt("2026-11-04 06:00", "daily 2026-11-03")
+		})
+	}
+}
+
+// TestNamesOfAFile: whatever a file is called, its reports are made once, by one
+// process at a time.
+func TestNamesOfAFile(t *testing.T) {
+	for _, test := range []struct {
+		name      string
+		linkFirst bool
+	}{{"link to a known file", false}, {"file behind a known link", true}} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t, "2026-11-01 12:00", daily)
+			file, link := w.File, filepath.Join(t.TempDir(), "link.yaml")
+			if err := os.Symlink(file, link); err != nil {
+				t.Skipf("no symbolic links: %v", err)
+			}
+			first, second := file, link
+			if test.linkFirst {
+				first, second = link, file
+			}
+			w.File = first
+			w.runAt("2026-11-02 06:00", "daily 2026-11-01")
+			w.File = second
+			w.runAt("2026-11-02 06:10")
+			if test.linkFirst {
+				if err := os.Remove(link); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.fail = func(Due) error {
+				other := w.Runner
+				other.File = first
+				if _, err := other.RunDue(t.Context()); !test.linkFirst && !errors.Is(err, ErrRunning) {
+					t.Errorf("beside the run: %v", err)
+				}
+				return nil
+			}
+			w.runAt("2026-11-03 06:00", "daily 2026-11-02")
+		})
+	}
+}
+
+// TestLinkToNewVersion: a link may lead to another file after each change, as in a
+// ConfigMap of Kubernetes.
+func TestLinkToNewVersion(t *testing.T) {
+	w := newWorld(t, "2026-11-01 12:00", daily)
+	dir := filepath.Dir(w.File)
+	link, version := filepath.Join(dir, "link.yaml"), w.File
+	for day, next := range []string{"v2.yaml", "v3.yaml"} {
+		w.File = version
+		w.write(daily)
+		if err := os.Symlink(version, link+".new"); err != nil {
+			t.Skipf("no symbolic links: %v", err)
+		}
+		if err := os.Rename(link+".new", link); err != nil {
+			t.Fatal(err)
+		}
+		w.File, version = link, filepath.Join(dir, next)
+		w.runAt(fmt.Sprintf("2026-11-%02d 06:00", day+2), fmt.Sprintf("daily 2026-11-%02d", day+1))
+	}
 }
 
 func TestDamagedState(t *testing.T) {

@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,7 +18,9 @@ const stateSchema = "trailql.schedule-state/1"
 // state is what has been run. It is written after each run: a run that was killed
 // is due again.
 type state struct {
-	Schema    string                   `json:"schema"`
+	Schema string `json:"schema"`
+	// Files are the names that the file of schedules was run by.
+	Files     []string                 `json:"files,omitempty"`
 	Schedules map[string]scheduleState `json:"schedules"`
 }
 
@@ -88,9 +91,43 @@ func (s *state) write(name string) error {
 	return nil
 }
 
-// forget drops what belongs to no schedule.
-func (s *state) forget(schedules []*Schedule) {
-	maps.DeleteFunc(s.Schedules, func(name string, _ scheduleState) bool { return index(schedules, name) < 0 })
+// isOf: the state belongs to this file, by its name or by another one.
+func (s *state) isOf(full string, file fs.FileInfo) bool {
+	return slices.ContainsFunc(s.Files, func(name string) bool {
+		info, err := os.Stat(name)
+		return name == full || err == nil && os.SameFile(info, file)
+	})
+}
+
+// forget drops what has belonged to no schedule for so long that nobody looks back
+// to it. A schedule may come back, and must not owe again what was made.
+func (s *state) forget(schedules []*Schedule, now time.Time) {
+	maps.DeleteFunc(s.Schedules, func(name string, known scheduleState) bool {
+		return index(schedules, name) < 0 && known.end().Before(now.Add(-lookback))
+	})
+}
+
+// of is what is known of a schedule. What is older than the schedule was about
+// another one of its name.
+func (s *state) of(schedule *Schedule, now time.Time) scheduleState {
+	known := s.Schedules[schedule.Name]
+	if schedule.Created.After(known.end()) {
+		known = scheduleState{}
+	}
+	if known.Since.IsZero() {
+		// Without a time of creation the first run is the next one.
+		known.Since = cmp.Or(schedule.Created.UTC(), now)
+	}
+	return known
+}
+
+// end is the last time that is known of.
+func (s *scheduleState) end() time.Time {
+	end := latest(s.Since, s.Last)
+	if s.Latest != nil {
+		end = latest(end, s.Latest.Ended)
+	}
+	return end
 }
 
 func (s *scheduleState) settled(at time.Time) bool {
