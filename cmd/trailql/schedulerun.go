@@ -86,9 +86,8 @@ type dueRun struct {
 	app       *app
 	deliverer *delivery.Deliverer
 	converted map[string]error // by sources: once is enough for all
-	skipped   []schedule.Due
-	worst     outcomeError // of the reports
-	problems  int          // reports that were not made, and deliveries
+	worst     outcomeError     // of the reports
+	problems  int              // reports that were not made, and deliveries
 }
 
 // runDue makes the reports that are due, or those of the schedules named, and
@@ -109,7 +108,7 @@ func runDue(ctx context.Context, a *app, f scheduleFlags, names ...string) error
 	run.deliverer = &delivery.Deliverer{Backlog: filepath.Join(f.stateDir, "deliveries"), Now: a.now, OpenStorage: a.openStorage}
 	runner := &schedule.Runner{
 		File: f.file, StateDir: f.stateDir, Now: a.now, Run: run.make,
-		Skip: func(d schedule.Due) { run.skipped = append(run.skipped, d) },
+		Skip: run.skip,
 	}
 	if err := run.retry(ctx, schedules); err != nil {
 		return err
@@ -122,7 +121,7 @@ func runDue(ctx context.Context, a *app, f scheduleFlags, names ...string) error
 	case errors.Is(err, schedule.ErrNotExist):
 		return usageError{err}
 	}
-	if err := errors.Join(err, run.recordSkipped(ctx)); err != nil {
+	if err != nil {
 		return fileError(err)
 	}
 	if run.problems > 0 {
@@ -293,18 +292,17 @@ func (r *dueRun) delivered(outcomes []delivery.Outcome, err error) {
 	}
 }
 
-// recordSkipped puts the missed runs that nobody makes up for into the ledger.
-func (r *dueRun) recordSkipped(ctx context.Context) (err error) {
-	if len(r.skipped) == 0 {
-		return nil
+// skip says which missed runs are not made up for, and puts them into the ledger.
+func (r *dueRun) skip(ctx context.Context, missed []schedule.Due) (err error) {
+	for _, d := range missed {
+		r.app.warn("schedule %s: the run of %s was missed and is not made up for: trailql report run --period %s --tz %s does", d.Schedule.Name, d.At.Format(time.RFC3339), periodText(d), d.Schedule.Location())
 	}
 	c, err := r.app.openWarehouse(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
-	for _, d := range r.skipped {
-		r.app.warn("schedule %s: the run of %s was missed and is not made up for: trailql report run --period %s --tz %s does", d.Schedule.Name, d.At.Format(time.RFC3339), periodText(d), d.Schedule.Location())
+	for _, d := range missed {
 		if err := recordSkippedRun(ctx, c, d, r.app.now()); err != nil {
 			return err
 		}

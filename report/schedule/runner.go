@@ -31,8 +31,10 @@ type Runner struct {
 	Now      func() time.Time // nil: time.Now
 	// Run makes a report. After an error the run is owed again, later.
 	Run func(ctx context.Context, d Due) error
-	// Skip is told of a missed run that nobody makes up for; it may be nil.
-	Skip func(d Due)
+	// Skip is told of the missed runs of a schedule that nobody makes up for, before
+	// any is made; it may be nil. After an error it is told again at the next call,
+	// as it is when the process dies.
+	Skip func(ctx context.Context, missed []Due) error
 }
 
 // Outcome is what became of a run.
@@ -138,9 +140,10 @@ func (r *Runner) RunDue(ctx context.Context) (outcomes []Outcome, err error) {
 		}
 		for _, d := range o.skipped {
 			known.settle(d)
-			if r.Skip != nil {
-				r.Skip(d)
-			}
+			known.Unsaid = append(known.Unsaid, d.At)
+		}
+		if err := r.saySkipped(ctx, s, &known, now); err != nil {
+			faults = append(faults, err)
 		}
 		for _, d := range o.due {
 			if !known.Failures[d.key()].Next.After(now) {
@@ -163,6 +166,26 @@ func (r *Runner) RunDue(ctx context.Context) (outcomes []Outcome, err error) {
 		}
 	}
 	return outcomes, errors.Join(faults...)
+}
+
+// saySkipped tells of the skipped runs that nobody has been told of. Those that are
+// left are in the state: to owe them again would have them made.
+func (r *Runner) saySkipped(ctx context.Context, s *Schedule, known *scheduleState, now time.Time) error {
+	var missed []Due
+	for _, at := range known.Unsaid {
+		d, err := s.DueAt(at, now)
+		if err != nil {
+			return err
+		}
+		missed = append(missed, d)
+	}
+	if len(missed) > 0 && r.Skip != nil {
+		if err := r.Skip(ctx, missed); err != nil {
+			return fmt.Errorf("schedule %q: record skipped runs: %w", s.Name, err)
+		}
+	}
+	known.Unsaid = nil
+	return nil
 }
 
 // RunNow makes the run of one schedule, whether it is due or not, for the period

@@ -44,8 +44,11 @@ func newWorld(t *testing.T, now, schedules string) *world {
 			}
 			return nil
 		},
-		Skip: func(d Due) {
-			w.skip = append(w.skip, d.Schedule.Name+" "+d.Period.From.In(d.Schedule.Location()).Format(time.DateOnly))
+		Skip: func(_ context.Context, missed []Due) error {
+			for _, d := range missed {
+				w.skip = append(w.skip, d.Schedule.Name+" "+d.Period.From.In(d.Schedule.Location()).Format(time.DateOnly))
+			}
+			return nil
 		},
 	}
 	w.write(schedules)
@@ -132,6 +135,36 @@ func TestCatchUp(t *testing.T) {
 				t.Errorf("skipped again: %q", w.skip)
 			}
 		})
+	}
+}
+
+// TestSkipsAreSaid: skipped runs are recorded before a report is made, and again
+// later if that fails. They are never made instead.
+func TestSkipsAreSaid(t *testing.T) {
+	w := newWorld(t, "2026-11-10 12:00", `name: s, cron: "@daily", period: yesterday, catch_up: newest`)
+	w.runAt("2026-11-10 12:00")
+	record, full := w.Skip, true
+	w.Skip = func(ctx context.Context, missed []Due) error {
+		if full {
+			return errors.New("disk full")
+		}
+		if w.runs != nil {
+			t.Errorf("recorded after %q", w.runs)
+		}
+		return record(ctx, missed)
+	}
+	w.now, w.runs = at(t, "2026-11-14 12:00"), nil
+	if _, err := w.RunDue(t.Context()); err == nil || !strings.Contains(err.Error(), "disk full") {
+		t.Errorf("got %v", err)
+	}
+	if want := []string{"s 2026-11-13"}; !reflect.DeepEqual(w.runs, want) {
+		t.Errorf("ran %q, want %q", w.runs, want)
+	}
+	full = false
+	w.runAt("2026-11-14 12:10")
+	w.runAt("2026-11-16 12:00", "s 2026-11-15")
+	if want := []string{"s 2026-11-10", "s 2026-11-11", "s 2026-11-12", "s 2026-11-14"}; !reflect.DeepEqual(w.skip, want) {
+		t.Errorf("skipped %q, want %q", w.skip, want)
 	}
 }
 

@@ -31,6 +31,8 @@ type scheduleState struct {
 	Last time.Time `json:"last"`
 	// Done are settled runs after Last, in order.
 	Done []span `json:"done,omitempty"`
+	// Unsaid are when skipped runs were due that could not be recorded yet.
+	Unsaid []time.Time `json:"unsaid,omitempty"`
 	// Failures are by period.
 	Failures map[string]failure `json:"failures,omitempty"`
 	Latest   *LastRun           `json:"latest,omitempty"`
