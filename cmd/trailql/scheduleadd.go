@@ -129,6 +129,11 @@ func (a *app) faultsOf(ctx context.Context, s *schedule.Schedule) []error {
 		faults = append(faults, err)
 	}
 	for _, t := range s.Deliver {
+		for _, name := range schedule.TargetFiles(t) {
+			if _, err := os.Stat(name); err != nil {
+				faults = append(faults, fmt.Errorf("deliver: file %s: %w", name, errors.Unwrap(err)))
+			}
+		}
 		if t.Folder == "" {
 			continue
 		}

@@ -185,13 +185,13 @@ func TestScheduleByHand(t *testing.T) {
 	text := `schedules:
   - {name: pdf, cron: "0 6 * * *", packs: [soc2], period: yesterday, output: reports, formats: [pdf], created: 2025-06-02T12:00:00Z}
   - {name: nope, cron: "0 7 * * *", packs: [nope], period: yesterday, output: reports, created: 2025-06-02T12:00:00Z}
-  - {name: away, cron: "0 8 * * *", packs: [soc2], period: yesterday, output: reports, deliver: [{folder: /none/there}], created: 2025-06-04T12:00:00Z}
+  - {name: away, cron: "0 8 * * *", packs: [soc2], period: yesterday, output: reports, deliver: [{folder: /none/there}, {slack: {url_file: none}}], created: 2025-06-04T12:00:00Z}
   - {name: tables, cron: "0 9 * * *", packs: [soc2], period: yesterday, output: reports, formats: [csv], baseline: previous, created: 2025-06-04T12:00:00Z}
 `
 	if err := os.WriteFile(o.path("schedules.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	faults := []string{`schedule pdf: --format: `, `schedule nope: there is no pack "nope"`, `schedule away: deliver: folder /none/there: no such file`, `schedule tables: --baseline previous: `}
+	faults := []string{`schedule pdf: --format: `, `schedule nope: there is no pack "nope"`, `schedule away: deliver: folder /none/there: no such file`, `schedule away: deliver: file ` + o.path("none") + `: no such file`, `schedule tables: --baseline previous: `}
 	_, listed := o.run(exitOK, "schedule", "list")
 	_, checked := o.run(exitUsage, "report", "validate", o.path("schedules.yaml"))
 	for _, want := range faults {

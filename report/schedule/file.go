@@ -356,8 +356,8 @@ func syncFolder(name string) error {
 }
 
 // ParseTarget reads where to deliver: a folder, or the YAML of a target in one
-// line, such as {slack: {url_env: SLACK_URL}}. dir is what a relative folder
-// begins at.
+// line, such as {slack: {url_env: SLACK_URL}}. dir is what relative
+// paths begin at.
 func ParseTarget(text, dir string) (delivery.Target, error) {
 	t := delivery.Target{Folder: text}
 	if strings.HasPrefix(text, "{") {
@@ -377,7 +377,7 @@ func ParseTarget(text, dir string) (delivery.Target, error) {
 			return t, fmt.Errorf("target: %w", err)
 		}
 	}
-	t.Folder = absolute(dir, t.Folder)
+	t = absoluteTarget(dir, t)
 	if err := t.Validate(); err != nil {
 		return t, fmt.Errorf("target: %w", err)
 	}

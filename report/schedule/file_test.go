@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -260,6 +261,35 @@ func TestParseTarget(t *testing.T) {
 		if target, err := ParseTarget(text, "/here"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %+v, %v", text, target, err)
 		}
+	}
+}
+
+// TestTargetFiles: a timer has another current folder than who wrote the file.
+func TestTargetFiles(t *testing.T) {
+	for _, test := range []struct {
+		name, target string
+		want         []string
+	}{
+		{"mail", "{smtp: {host: h, from: a@example.com, to: [b@example.com], user: u, ca_file: ca.pem, password_file: keys/mail}}", []string{"/here/ca.pem", "/here/keys/mail"}},
+		{"webhook", "{webhook: {url_file: url, secret_file: ../secret, ca_file: ca.pem}}", []string{"/here/url", "/secret", "/here/ca.pem"}},
+		{"Slack", "{slack: {url_file: url, ca_file: ca.pem}}", []string{"/here/url", "/here/ca.pem"}},
+		{"absolute", "{slack: {url_file: /etc/url}}", []string{"/etc/url"}},
+		{"no files", "{slack: {url_env: SLACK_URL}}", nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			target, err := ParseTarget(test.target, "/here")
+			if got := TargetFiles(target); err != nil || !slices.Equal(got, test.want) {
+				t.Errorf("one target: %q, %v, want %q", got, err, test.want)
+			}
+			text := "schedules:\n  - {name: s, cron: '@daily', packs: [soc2], period: yesterday, output: x, deliver: [" + test.target + "]}\n"
+			schedules, _, problems := parse("/here/schedules.yaml", []byte(text))
+			if len(problems) > 0 {
+				t.Fatal(problems)
+			}
+			if got := TargetFiles(schedules[0].Deliver[0]); !slices.Equal(got, test.want) {
+				t.Errorf("in the file: %q, want %q", got, test.want)
+			}
+		})
 	}
 }
 

@@ -223,7 +223,7 @@ func (s *Schedule) check(dir string) []fault {
 	}
 	s.Convert, s.PackDirs = absoluteAll(dir, s.Convert), absoluteAll(dir, s.PackDirs)
 	for i := range s.Deliver {
-		s.Deliver[i].Folder = absolute(dir, s.Deliver[i].Folder)
+		s.Deliver[i] = absoluteTarget(dir, s.Deliver[i])
 	}
 	return faults
 }
@@ -234,6 +234,42 @@ func absolute(dir, path string) string {
 		return path
 	}
 	return filepath.Join(dir, path)
+}
+
+// absoluteTarget makes all paths of a target absolute. What t points to stays as it is.
+func absoluteTarget(dir string, t delivery.Target) delivery.Target {
+	t.Folder = absolute(dir, t.Folder)
+	if t.SMTP != nil {
+		c := *t.SMTP
+		c.CAFile, c.PasswordFile = absolute(dir, c.CAFile), absolute(dir, c.PasswordFile)
+		t.SMTP = &c
+	}
+	if t.Webhook != nil {
+		c := *t.Webhook
+		c.URLFile, c.SecretFile, c.CAFile = absolute(dir, c.URLFile), absolute(dir, c.SecretFile), absolute(dir, c.CAFile)
+		t.Webhook = &c
+	}
+	if t.Slack != nil {
+		c := *t.Slack
+		c.URLFile, c.CAFile = absolute(dir, c.URLFile), absolute(dir, c.CAFile)
+		t.Slack = &c
+	}
+	return t
+}
+
+// TargetFiles are the files that a target reads: secrets, URLs and certificates.
+func TargetFiles(t delivery.Target) []string {
+	var files []string
+	if t.SMTP != nil {
+		files = append(files, t.SMTP.CAFile, t.SMTP.PasswordFile)
+	}
+	if t.Webhook != nil {
+		files = append(files, t.Webhook.URLFile, t.Webhook.SecretFile, t.Webhook.CAFile)
+	}
+	if t.Slack != nil {
+		files = append(files, t.Slack.URLFile, t.Slack.CAFile)
+	}
+	return slices.DeleteFunc(files, func(name string) bool { return name == "" })
 }
 
 func absoluteAll(dir string, paths []string) []string {
