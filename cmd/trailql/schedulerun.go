@@ -192,7 +192,7 @@ func (r *dueRun) make(ctx context.Context, d schedule.Due) error {
 			err = errors.Join(err, fmt.Errorf("the ledger lacks this run: %w", e))
 		}
 	}
-	id := "failed-" + d.Schedule.Name + "-" + d.Period.From.UTC().Format("20060102T150405Z")
+	id := idWithoutReport("failed", d, d.Period.From)
 	m := delivery.Failed(id, d.Schedule.Name, d.Period, d.Schedule.Packs, r.app.now(), buildVersion())
 	r.delivered(r.deliverer.Deliver(ctx, m, d.Schedule.Deliver))
 	return err
@@ -310,6 +310,12 @@ func (r *dueRun) skip(ctx context.Context, missed []schedule.Due) (err error) {
 	return nil
 }
 
+// idWithoutReport is the same however often it is asked for. Files of schedules may
+// share the warehouse and the deliveries, so their source is in it.
+func idWithoutReport(what string, d schedule.Due, at time.Time) string {
+	return what + "-" + d.Schedule.Name + "-" + at.UTC().Format("20060102T150405Z") + "-" + d.Source
+}
+
 // runWithoutReport is a row of the ledger for a run that never began.
 func runWithoutReport(d schedule.Due, started, ended time.Time) ledger.Run {
 	run := ledger.Run{
@@ -337,7 +343,7 @@ func (r *dueRun) recordFailed(ctx context.Context, d schedule.Due, why error) (e
 
 func recordSkippedRun(ctx context.Context, c *catalog.Catalog, d schedule.Due, now time.Time) error {
 	run := runWithoutReport(d, d.At, now)
-	run.ID, run.Status = "skipped-"+d.Schedule.Name+"-"+d.At.Format("20060102T150405Z"), ledger.Skipped
+	run.ID, run.Status = idWithoutReport("skipped", d, d.At), ledger.Skipped
 	err := ledger.Append(ctx, c.Storage(), run)
 	if errors.Is(err, storage.ErrExist) {
 		return nil // a process that was killed here recorded it

@@ -207,6 +207,29 @@ func TestScheduleByHand(t *testing.T) {
 	}
 }
 
+// TestScheduleSameName: schedules of the same name in two files fail and are missed
+// for themselves.
+func TestScheduleSameName(t *testing.T) {
+	o := newOffice(t, "2025-06-02 12:00")
+	received := o.receive("s3cr3t")
+	o.run(exitOK, "convert", "../../testdata/sample")
+	text := "schedules:\n  - {name: daily, cron: '0 6 * * *', packs: [nope], period: yesterday, output: reports, catch_up: newest, created: 2025-06-02T12:00:00Z, deliver: [" + received.target + "]}\n"
+	o.at("2025-06-04 12:00")
+	for _, dir := range []string{"one", "two"} {
+		if err := os.WriteFile(o.path(dir+".yaml"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		o.run(exitFailed, "report", "run", "--due", "--schedules", o.path(dir+".yaml"), "--state-dir", o.path("state"))
+	}
+	if n := len(received.messages()); n != 2 {
+		t.Errorf("%d messages, want one for each failure", n)
+	}
+	out, _ := o.run(exitOK, "query", "-F", "tsv", "--no-header", "SELECT status FROM report_runs WHERE status = 'skipped'")
+	if out != "skipped\nskipped\n" {
+		t.Errorf("ledger %q", out)
+	}
+}
+
 // receiver is a webhook that checks signatures.
 type receiver struct {
 	target string // for --deliver

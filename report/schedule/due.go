@@ -10,6 +10,9 @@ import (
 // Due is a run that a schedule owes.
 type Due struct {
 	Schedule *Schedule
+	// Source tells schedules of the same name in different files apart: a run that is
+	// missed or failed is known by both, and has no other id.
+	Source string
 	// At is when the run was due, UTC, without jitter. Its period is relative to it.
 	At      time.Time
 	Period  report.Period

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -59,7 +60,7 @@ func (r *Runner) statePath() (path, full string, err error) {
 		return "", "", err
 	}
 	sum := sha256.Sum256([]byte(full))
-	path = filepath.Join(r.StateDir, "schedules-"+hex.EncodeToString(sum[:6])+".json")
+	path = filepath.Join(r.StateDir, statePrefix+hex.EncodeToString(sum[:6])+stateSuffix)
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		return path, full, nil
 	}
@@ -67,7 +68,7 @@ func (r *Runner) statePath() (path, full string, err error) {
 	if err != nil {
 		return path, full, nil
 	}
-	others, err := fs.Glob(os.DirFS(r.StateDir), "schedules-*.json")
+	others, err := fs.Glob(os.DirFS(r.StateDir), statePrefix+"*"+stateSuffix)
 	if err != nil {
 		return "", "", err
 	}
@@ -79,6 +80,13 @@ func (r *Runner) statePath() (path, full string, err error) {
 		}
 	}
 	return path, full, nil
+}
+
+const statePrefix, stateSuffix = "schedules-", ".json"
+
+// sourceOf is what tells the state file apart, and with it the file of schedules.
+func sourceOf(path string) string {
+	return strings.TrimSuffix(strings.TrimPrefix(filepath.Base(path), statePrefix), stateSuffix)
 }
 
 // open takes the lock that keeps others from running, and reads the state.
@@ -142,10 +150,11 @@ func (r *Runner) RunDue(ctx context.Context) (outcomes []Outcome, err error) {
 			known.settle(d)
 			known.Unsaid = append(known.Unsaid, d.At)
 		}
-		if err := r.saySkipped(ctx, s, &known, now); err != nil {
+		if err := r.saySkipped(ctx, s, &known, now, path); err != nil {
 			faults = append(faults, err)
 		}
 		for _, d := range o.due {
+			d.Source = sourceOf(path)
 			if !known.Failures[d.key()].Next.After(now) {
 				due = append(due, d)
 			}
@@ -170,13 +179,14 @@ func (r *Runner) RunDue(ctx context.Context) (outcomes []Outcome, err error) {
 
 // saySkipped tells of the skipped runs that nobody has been told of. Those that are
 // left are in the state: to owe them again would have them made.
-func (r *Runner) saySkipped(ctx context.Context, s *Schedule, known *scheduleState, now time.Time) error {
+func (r *Runner) saySkipped(ctx context.Context, s *Schedule, known *scheduleState, now time.Time, path string) error {
 	var missed []Due
 	for _, at := range known.Unsaid {
 		d, err := s.DueAt(at, now)
 		if err != nil {
 			return err
 		}
+		d.Source = sourceOf(path)
 		missed = append(missed, d)
 	}
 	if len(missed) > 0 && r.Skip != nil {
@@ -211,6 +221,7 @@ func (r *Runner) RunNow(ctx context.Context, name string) (outcome Outcome, err 
 	if err != nil {
 		return Outcome{}, err
 	}
+	d.Source = sourceOf(path)
 	known.advance(s, now)
 	st.Schedules[name] = known
 	owed, err := s.owes(known, now)
