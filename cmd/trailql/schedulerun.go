@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -100,6 +101,11 @@ func runDue(ctx context.Context, a *app, f scheduleFlags, names ...string) error
 	schedules, err := schedule.Load(f.file)
 	if err != nil {
 		return fileError(err)
+	}
+	for _, name := range names {
+		if !slices.ContainsFunc(schedules, func(s *schedule.Schedule) bool { return s.Name == name }) {
+			return usagef("run schedule %q: %w", name, schedule.ErrNotExist) // before any is run
+		}
 	}
 	if len(schedules) == 0 {
 		a.note("there are no schedules in %s: trailql schedule add makes one", f.file)

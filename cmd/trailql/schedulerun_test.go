@@ -273,6 +273,12 @@ func TestScheduleSkips(t *testing.T) {
 	o.run(exitOK, "convert", "../../testdata/sample")
 	o.run(exitOK, "schedule", "add", "daily", "soc2", "--cron", "0 6 * * *", "--period", "yesterday", "-o", o.path("reports"), "--catch-up", "newest")
 	o.at("2025-06-04 12:00")
+	if _, notes := o.run(exitUsage, "schedule", "run", "daily", "dayly"); !strings.Contains(notes, `schedule "dayly": does not exist`) {
+		t.Errorf("notes %s", notes)
+	}
+	if _, err := os.Stat(o.path("reports")); err == nil {
+		t.Error("a name is wrong, and a report was made")
+	}
 	out, notes := o.run(exitIncomplete, "schedule", "run") // the archive ends in the evening
 	if field(out, 1) != "2025-06-03/2025-06-04" || !strings.Contains(notes, "the run of 2025-06-03T06:00:00Z was missed and is not made up for: trailql report run --period 2025-06-02/2025-06-03 --tz UTC does") {
 		t.Errorf("%s%s", out, notes)
