@@ -56,7 +56,7 @@ func ParseTimetable(expression string, zone *time.Location) (Timetable, error) {
 	names := []string{"minute", "hour", "day of month", "month", "day of week"}
 	for i, field := range fields {
 		// The parser is lenient about these.
-		if strings.Contains(","+field+",", ",,") || strings.ContainsAny(field, "?+") {
+		if strings.Contains(","+field+",", ",,") || strings.Contains(field, "*-") || strings.ContainsAny(field, "?+") {
 			return fail("%s %q is not valid", names[i], field)
 		}
 	}

@@ -125,6 +125,8 @@ func TestParseTimetableErrors(t *testing.T) {
 		{"1,,2 * * * *", "not valid"},
 		{"? * * * *", "not valid"},
 		{"+1 * * * *", "not valid"},
+		{"0 *-5 * * *", "hour \"*-5\" is not valid"},
+		{"0 1,*-x * * *", "not valid"},
 		{"0 0 30 2 *", "no such day"},
 		{"0 0 31 4,6,9,11 *", "no such day"},
 		{"0 0 * * 5-7/0", "positive"},
