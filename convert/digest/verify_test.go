@@ -213,6 +213,41 @@ func TestVerifyBucket(t *testing.T) {
 			digests: "4/0/0", logs: "8/0/0", findings: []string{"gap chain-end digest 20260304T160000Z.json.gz"}},
 		{name: "window of another day", happen: func(s *scene) { s.o.From = noon.Add(48 * time.Hour) },
 			digests: "0/0/0", logs: "0/0/0", findings: []string{"note chain-end 13:00-16:00"}},
+		{name: "digests at the end of a window are deleted", happen: func(s *scene) {
+			s.o.From, s.o.To = noon, noon.Add(3*time.Hour)
+			digesttest.Remove(s.T, s.In, s.digests[second].Object)
+			digesttest.Remove(s.T, s.In, s.digests[third].Object)
+		}, digests: "1/0/0", logs: "2/0/0", findings: []string{"gap digest-gap 13:00-15:00"},
+			message: "no digest covers 2026-03-04T13:00:00Z to 2026-03-04T15:00:00Z"},
+		{name: "digests over the end of a window are deleted", happen: func(s *scene) {
+			s.o.From, s.o.To = noon, noon.Add(90*time.Minute)
+			digesttest.Remove(s.T, s.In, s.digests[second].Object)
+			digesttest.Remove(s.T, s.In, s.digests[third].Object)
+		}, digests: "1/0/0", logs: "2/0/0", findings: []string{"gap digest-gap 13:00-13:30"}},
+		{name: "digests behind a window are deleted", happen: func(s *scene) {
+			s.o.From, s.o.To = noon, noon.Add(time.Hour)
+			digesttest.Remove(s.T, s.In, s.digests[second].Object)
+			digesttest.Remove(s.T, s.In, s.digests[third].Object)
+		}, digests: "1/0/0", logs: "2/0/0"},
+		{name: "digest at the end of a window is deleted, and the one behind is changed", happen: func(s *scene) {
+			s.o.From, s.o.To = noon, noon.Add(2*time.Hour)
+			digesttest.Remove(s.T, s.In, s.digests[second].Object)
+			s.edit(s.digests[third].Object, spoil)
+		}, digests: "1/0/0", logs: "2/0/0", findings: []string{"gap digest-gap 13:00-13:45"}},
+		{name: "all digests of a window are deleted, with their log files", happen: func(s *scene) {
+			s.o.From, s.o.To = noon.Add(time.Hour), noon.Add(3*time.Hour)
+			for _, gone := range append(append(s.logs(13), s.logs(14)...), s.digests[second].Object, s.digests[third].Object) {
+				digesttest.Remove(s.T, s.In, gone)
+			}
+		}, digests: "0/0/0", logs: "0/0/0", findings: []string{"gap digest-gap 13:00-15:00"},
+			message: "no digest covers 2026-03-04T13:00:00Z to 2026-03-04T15:00:00Z"},
+		{name: "backfill chain without a digest in the window", happen: func(s *scene) {
+			b := *s.Trail
+			b.Backfill, b.Previous = true, nil
+			b.Digest(noon, noon.Add(time.Hour))
+			b.Digest(noon.Add(3*time.Hour), noon.Add(4*time.Hour))
+			s.o.From, s.o.To = noon.Add(time.Hour), noon.Add(3*time.Hour)
+		}, digests: "2/0/0", logs: "4/0/0", findings: []string{"note chain-end 13:00-16:00"}},
 		{name: "other accounts and Regions are left out", happen: func(s *scene) {
 			other := digesttest.NewTrail(s.T, s.In)
 			other.Region = "us-east-1"
