@@ -371,6 +371,7 @@ func (v *verification) count(c *chain, f *file, sum *Chain) {
 	if f.verdict == Valid {
 		s := v.area(c)
 		s.valid, s.all = append(s.valid, covers), append(s.all, covers)
+		c.valid = append(c.valid, covers)
 		first, last := clamp(f.doc.Start, v.o.From, v.o.To), clamp(f.doc.End, v.o.From, v.o.To)
 		if v.result.First.IsZero() || first.Before(v.result.First) {
 			v.result.First = first

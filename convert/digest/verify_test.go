@@ -435,6 +435,19 @@ func TestVerifyBucket(t *testing.T) {
 	}
 }
 
+// plant copies a digest and the log files that it names.
+func plant(s *scene, copied *digesttest.Folder, d *digesttest.Digest) {
+	s.T.Helper()
+	doc, err := Parse(d.Text)
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	digesttest.Put(s.T, copied, d.Object, digesttest.Get(s.T, s.In, d.Object))
+	for _, l := range doc.Logs {
+		digesttest.Put(s.T, copied, l.Object, digesttest.Get(s.T, s.In, l.Object))
+	}
+}
+
 // Copies have lost the metadata: the newest digest cannot be proven, the others
 // can by what their successor repeats.
 func TestVerifyCopy(t *testing.T) {
@@ -486,6 +499,47 @@ func TestVerifyCopy(t *testing.T) {
 		{name: "the newest digest lies about the one before it", happen: func(s *scene, copied *digesttest.Folder) {
 			digesttest.Put(s.T, copied, s.digests[3].Object, digesttest.Zip(bytes.ReplaceAll(s.digests[3].Text, []byte(`"previousDigestHashValue":"`), []byte(`"previousDigestHashValue":"0`))))
 		}, digests: "3/0/1", logs: "6/0/2", findings: []string{"invalid digest-chain digest 20260304T160000Z.json.gz", unproven}},
+		{name: "a planted digest in an hour of the chain names a log file", happen: func(s *scene, copied *digesttest.Folder) {
+			p := *s.Trail
+			p.Previous = nil
+			plant(s, copied, p.Digest(noon.Add(30*time.Minute), noon.Add(90*time.Minute), p.Log(noon.Add(50*time.Minute))))
+		}, digests: "3/0/2", logs: "6/0/3", findings: []string{"invalid log-added log 20260304T1250Z",
+			"warning digest-odd digest 20260304T140000Z.json.gz", "note digest-unproven digest 20260304T133000Z.json.gz", unproven, "note chain-start 12:30-12:30"}},
+		{name: "a planted newest digest names a log file of an earlier hour", happen: func(s *scene, copied *digesttest.Folder) {
+			p := *s.Trail
+			plant(s, copied, p.Digest(noon.Add(4*time.Hour), noon.Add(5*time.Hour), p.Log(noon.Add(50*time.Minute))))
+		}, digests: "4/0/1", logs: "8/0/1", findings: []string{"invalid log-added log 20260304T1250Z", "note digest-unproven digest 20260304T170000Z.json.gz"}},
+		{name: "a planted backfill digest names a log file", happen: func(s *scene, copied *digesttest.Folder) {
+			p := *s.Trail
+			p.Backfill, p.Previous = true, nil
+			plant(s, copied, p.Digest(noon, noon.Add(time.Hour), p.Log(noon.Add(50*time.Minute))))
+		}, digests: "3/0/1", logs: "6/0/3", findings: []string{"warning log-added log 20260304T1250Z", "note digest-unproven digest 20260304T130000Z_backfill.json.gz", unproven}},
+		{name: "a planted digest of another trail names a log file", happen: func(s *scene, copied *digesttest.Folder) {
+			p := *s.Trail
+			p.Name, p.Previous = "other", nil
+			plant(s, copied, p.Digest(noon, noon.Add(time.Hour), p.Log(noon.Add(50*time.Minute))))
+		}, digests: "3/0/2", logs: "6/0/3", findings: []string{"warning log-added log 20260304T1250Z", unproven, "note digest-unproven digest 20260304T130000Z.json.gz"}},
+		{name: "a backfill digest of a missing hour", happen: func(s *scene, copied *digesttest.Folder) {
+			digesttest.Remove(s.T, copied, s.digests[0].Object)
+			p := *s.Trail
+			p.Backfill, p.Previous = true, nil
+			plant(s, copied, p.Digest(noon, noon.Add(time.Hour), s.logs(12)...))
+		}, digests: "2/0/1", logs: "4/0/4", findings: []string{"note digest-unproven digest 20260304T130000Z_backfill.json.gz", unproven, "note chain-start digest 20260304T130000Z.json.gz"}},
+		{name: "another trail ends while the first one goes on", happen: func(s *scene, copied *digesttest.Folder) {
+			p := *s.Trail
+			p.Name, p.Previous = "other", nil
+			plant(s, copied, p.Digest(noon, noon.Add(time.Hour), p.Log(noon.Add(50*time.Minute))))
+			plant(s, copied, p.Digest(noon.Add(time.Hour), noon.Add(2*time.Hour), p.Log(noon.Add(63*time.Minute)), p.Log(noon.Add(80*time.Minute))))
+		}, digests: "4/0/2", logs: "7/0/4", findings: []string{unproven, "note digest-unproven digest 20260304T140000Z.json.gz"}},
+		{name: "digests that are not on the hour", happen: func(s *scene, copied *digesttest.Folder) {
+			p := *s.Trail
+			p.Region, p.Previous = "us-east-1", nil
+			at := noon.Add(2*time.Minute + 30*time.Second)
+			for range 2 { // the first log file of each has a name that is before its start
+				plant(s, copied, p.Digest(at, at.Add(time.Hour), p.Log(at.Add(time.Second)), p.Log(at.Add(30*time.Minute))))
+				at = at.Add(time.Hour)
+			}
+		}, digests: "4/0/2", logs: "8/0/4", findings: []string{unproven, "note digest-unproven digest 20260304T140230Z.json.gz"}},
 		{name: "two copies of one bucket", happen: func(s *scene, copied *digesttest.Folder) {
 			for _, n := range digesttest.Names(s.T, copied, "") {
 				digesttest.Put(s.T, copied, "again/"+n, digesttest.Get(s.T, copied, n))
