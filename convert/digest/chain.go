@@ -58,6 +58,10 @@ func (v *verification) chain(ctx context.Context, c *chain) error {
 	lo, hi := v.window(c)
 	v.done.Add(int64(len(c.digests) - max(0, min(hi+1, len(c.digests)-1)-lo+1)))
 	if lo > hi {
+		if lo > 0 && lo < len(c.digests) && !c.backfill { // some before the window, some behind it
+			v.hole(c, v.o.From, v.o.To, "")
+			return nil
+		}
 		v.find(Finding{Severity: Note, Kind: ChainEnd, Account: c.account, Region: c.region, From: c.digests[0].stamp, To: c.last(),
 			Message: fmt.Sprintf("trail %q has no digest in this time: its digests are from %s to %s", c.trail, c.digests[0].stamp.Format(timeFormat), c.last().Format(timeFormat))})
 		return nil
@@ -102,7 +106,7 @@ func (v *verification) chain(ctx context.Context, c *chain) error {
 		if f.doc != nil {
 			missing = v.link(c, i, i <= hi && f.verdict != Invalid, claims)
 		}
-		if i > 0 && i <= hi && !missing && !c.backfill {
+		if i > 0 && !missing && !c.backfill {
 			v.gap(c, f, c.digests[i-1])
 		}
 	}
@@ -367,6 +371,7 @@ func (v *verification) count(c *chain, f *file, sum *Chain) {
 	if f.verdict == Valid {
 		s := v.area(c)
 		s.valid, s.all = append(s.valid, covers), append(s.all, covers)
+		c.valid = append(c.valid, covers)
 		first, last := clamp(f.doc.Start, v.o.From, v.o.To), clamp(f.doc.End, v.o.From, v.o.To)
 		if v.result.First.IsZero() || first.Before(v.result.First) {
 			v.result.First = first
@@ -384,6 +389,15 @@ func (v *verification) area(c *chain) *settled {
 		v.settled[a] = &settled{}
 	}
 	return v.settled[a]
+}
+
+// lacks notes that a time should have had digests. Another trail of the account and
+// Region may still cover it.
+func (v *verification) lacks(c *chain, from, to time.Time) {
+	if from.Before(to) {
+		s := v.area(c)
+		s.all = append(s.all, Span{from, to})
+	}
 }
 
 func clamp(at, from, to time.Time) time.Time {
@@ -458,20 +472,37 @@ func (v *verification) link(c *chain, i int, wanted bool, claims map[Place]claim
 		v.o.Digest(Checked{Absent: places[0].URI(), Bucket: before.Bucket, Object: before.Object, Verdict: Invalid, Reason: "digest not found", Digest: f.place.URI()})
 		v.mu.Unlock()
 	}
+	if wanted {
+		v.lacks(c, from, f.doc.Start)
+	}
 	report(Failure, DigestMissing, object, from, "digest not found: nothing covers %s to %s", from.Format(timeFormat), f.doc.Start.Format(timeFormat))
 	return wanted
 }
 
-// gap reports the time between two digests that stand side by side.
+// gap reports the time between two digests that stand side by side, up to the end
+// of the window: f may be the first one behind it.
 func (v *verification) gap(c *chain, f, older *file) {
 	from, to, why := older.end(), f.stamp.Add(-time.Hour-nameTolerance), ", and the digest behind it is not valid"
 	if f.doc != nil && f.verdict != Invalid {
-		to, why = f.doc.Start, ""
+		// One that nobody has signed could say that it begins anywhere.
+		if f.verdict == Valid || f.doc.Start.After(to) {
+			to = f.doc.Start
+		}
+		why = ""
 		if f.doc.Previous.Starting() {
 			why = ": logging or validation was off"
 		}
 	}
+	if !v.o.To.IsZero() && to.After(v.o.To) {
+		to = v.o.To
+	}
+	v.hole(c, from, to, why)
+}
+
+// hole reports a time between two digests of a chain.
+func (v *verification) hole(c *chain, from, to time.Time, why string) {
 	if to.After(from) {
+		v.lacks(c, from, to)
 		v.find(Finding{Severity: Gap, Kind: DigestGap, Account: c.account, Region: c.region, From: from, To: to,
 			Message: fmt.Sprintf("no digest covers %s to %s%s", from.Format(timeFormat), to.Format(timeFormat), why)})
 	}
@@ -490,9 +521,10 @@ func indexOf(c *chain, i int, p Place) int {
 	return -1
 }
 
-// end of what a digest covers, by its name if it has not been read.
+// end of what a digest covers, by its name if it has not been read, or says that
+// it covers more: it may be one that nobody has signed.
 func (f *file) end() time.Time {
-	if f.doc != nil {
+	if f.doc != nil && f.doc.End.Before(f.stamp) {
 		return f.doc.End
 	}
 	return f.stamp
@@ -505,6 +537,7 @@ func (v *verification) ends(c *chain, lo, hi int) {
 	}
 	first, last := c.digests[lo], c.digests[hi]
 	if lo == 0 && first.doc != nil && first.doc.Previous.Starting() && !v.o.From.IsZero() && first.doc.Start.After(v.o.From) {
+		v.lacks(c, v.o.From, first.doc.Start)
 		v.find(Finding{Severity: Gap, Kind: ChainStart, Account: c.account, Region: c.region, Object: first.place.URI(), From: v.o.From, To: first.doc.Start,
 			Message: fmt.Sprintf("no digests before %s: the chain begins there", first.doc.Start.Format(timeFormat))})
 	}
@@ -516,6 +549,7 @@ func (v *verification) ends(c *chain, lo, hi int) {
 		until = latest
 	}
 	if last.end().Before(until) {
+		v.lacks(c, last.end(), v.o.To)
 		v.find(Finding{Severity: Gap, Kind: ChainEnd, Account: c.account, Region: c.region, Object: last.place.URI(), From: last.end(), To: v.o.To,
 			Message: fmt.Sprintf("no digests after %s", last.end().Format(timeFormat))})
 	}

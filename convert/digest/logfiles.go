@@ -185,8 +185,12 @@ func (v *verification) note(f *file, c *chain, sum *Chain, checked Checked, plac
 	if checked.Place.source != nil {
 		places = []Place{checked.Place}
 	}
-	for _, p := range places {
-		v.covered.add(p)
+	if f.verdict == Unproven && !v.keys.empty && checked.Place.source != nil {
+		v.doubtful = append(v.doubtful, doubtful{checked.Place, f, c})
+	} else {
+		for _, p := range places {
+			v.covered.add(p)
+		}
 	}
 	k := cloudtrail.ParseKey(checked.Object)
 	v.kinds[areaCategory{area{c.account, c.region}, k.Category}] = true
@@ -214,6 +218,7 @@ func (v *verification) findUncovered(ctx context.Context) error {
 	for a := range v.spans {
 		slices.SortFunc(v.spans[a], func(x, y Span) int { return x.From.Compare(y.From) })
 	}
+	v.findDoubtful()
 	for _, src := range v.atlas.sources {
 		for o, err := range src.storage.List(ctx, "") {
 			if ctx.Err() != nil {
@@ -236,6 +241,50 @@ func (v *verification) findUncovered(ctx context.Context) error {
 	}
 	v.findBare()
 	return ctx.Err()
+}
+
+// doubtful is a log file that an unproven digest names.
+type doubtful struct {
+	place Place
+	by    *file
+	of    *chain
+}
+
+// findDoubtful reports log files that only unproven digests name, where valid ones
+// cover the time: whoever adds a log file can add such a digest too. The newest
+// digest of a copy is unproven and names those of its own hour, as it should.
+func (v *verification) findDoubtful() {
+	for _, d := range v.doubtful {
+		if v.covered.has(d.place) {
+			continue
+		}
+		v.covered.add(d.place)
+		k := d.place.source.keyOf(d.place.name)
+		found := Finding{Severity: Failure, Kind: LogAdded, Account: k.Account, Region: k.Region, Object: d.place.URI(), Digest: d.by.place.URI(), From: k.Delivered,
+			Message: "only an unproven digest names it, though valid digests cover the time of its delivery"}
+		a := area{k.Account, k.Region}
+		trusted := !d.of.backfill && a == area{d.of.account, d.of.region} && len(d.of.valid) > 0
+		ownHour := !k.Delivered.Before(d.by.stamp.Add(-time.Hour-nameTolerance)) && k.Delivered.Before(d.by.stamp)
+		switch {
+		case k.Delivered.IsZero():
+		case trusted && inside(d.of.valid, k.Delivered):
+			v.find(found)
+		case trusted && ownHour: // the digests of another trail may cover it
+		case v.settled[a] != nil && inside(v.settled[a].valid, k.Delivered):
+			// A trail's backfill digest or its first one may be like that.
+			found.Severity = Warning
+			v.find(found)
+		}
+	}
+}
+
+// inside says whether a log file was delivered in these times, and not so near to
+// an end that the next digest may name it.
+func inside(spans []Span, at time.Time) bool {
+	covers := func(at time.Time) bool {
+		return slices.ContainsFunc(spans, func(s Span) bool { return !at.Before(s.From) && at.Before(s.To) })
+	}
+	return covers(at) && covers(at.Add(nameTolerance))
 }
 
 // bare are the log files of an account and Region that has no digest.

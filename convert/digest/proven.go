@@ -12,11 +12,13 @@ type Span struct {
 }
 
 // settled are the digests of an account and Region with a verdict other than
-// unproven: a copy's newest digest, which cannot be proven, is no hole.
+// unproven: a copy's newest digest, which cannot be proven, is no hole. all has the
+// times that lack digests too, which may lie before the first and behind the last.
 type settled struct{ valid, all []Span }
 
 // provenTime is what of [first, last) has no hole in any account and Region. One
-// is expected from its first to its last digest only: it may be younger.
+// is expected from its first to its last digest only, as it may be younger, and
+// where a gap was found.
 func provenTime(first, last time.Time, areas map[area]*settled) []Span {
 	if !first.Before(last) {
 		return nil

@@ -10,6 +10,17 @@ import (
 	"github.com/trailql/trailql/convert/digest/digesttest"
 )
 
+// cut adds a Region that has lost digests.
+func cut(s *scene, gone ...int) *digesttest.Trail {
+	other := digesttest.NewTrail(s.T, s.In)
+	other.Region = "us-east-1"
+	digests := other.Hours(noon, 4)
+	for _, i := range gone {
+		digesttest.Remove(s.T, s.In, digests[i].Object)
+	}
+	return other
+}
+
 // What is proven has no holes in it.
 func TestProven(t *testing.T) {
 	for _, c := range []struct {
@@ -44,6 +55,35 @@ func TestProven(t *testing.T) {
 			s.o.From, s.o.To = noon.Add(30*time.Minute), noon.Add(210*time.Minute)
 			digesttest.Remove(t, s.In, s.digests[1].Object)
 		}, []string{"12:30-13:00", "14:00-15:30"}},
+		{"digests at the end of the window are deleted in one of two Regions", func(s *scene) {
+			s.o.From, s.o.To = noon, noon.Add(3*time.Hour)
+			other := cut(s, 1, 2)
+			other.Digest(noon.Add(4*time.Hour), noon.Add(5*time.Hour))
+		}, []string{"12:00-13:00"}},
+		{"digests at the begin of the window are deleted in one of two Regions", func(s *scene) {
+			s.o.From, s.o.To = noon.Add(time.Hour), noon.Add(4*time.Hour)
+			cut(s, 1, 2)
+		}, []string{"15:00-16:00"}},
+		{"all digests of the window are deleted in one of two Regions", func(s *scene) {
+			s.o.From, s.o.To = noon.Add(time.Hour), noon.Add(3*time.Hour)
+			cut(s, 1, 2)
+		}, nil},
+		{"one of two Regions ends within the window", func(s *scene) {
+			s.o.From, s.o.To = noon, noon.Add(4*time.Hour)
+			cut(s, 2, 3)
+		}, []string{"12:00-14:00"}},
+		{"one of two Regions begins within the window", func(s *scene) {
+			s.o.From, s.o.To = noon, noon.Add(4*time.Hour)
+			other := digesttest.NewTrail(s.T, s.In)
+			other.Region = "us-east-1"
+			other.Hours(noon.Add(2*time.Hour), 2)
+		}, []string{"14:00-16:00"}},
+		{"one of two trails of the Region ends within the window", func(s *scene) {
+			s.o.From, s.o.To = noon, noon.Add(4*time.Hour)
+			other := digesttest.NewTrail(s.T, s.In)
+			other.Name, other.Logs = "other", 100
+			other.Hours(noon, 2)
+		}, []string{"12:00-16:00"}},
 		{"no keys", func(s *scene) { s.o.Keys = nil }, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -155,7 +155,8 @@ type Result struct {
 	First      time.Time `json:"first,omitzero"` // of what valid digests cover, within From and To
 	Last       time.Time `json:"last,omitzero"`
 	// Proven is what of First to Last valid digests cover in every account and
-	// Region, from the first to the last digest of each.
+	// Region, from the first to the last digest of each, and without the gaps
+	// at the ends of From to To.
 	Proven   []Span    `json:"proven,omitempty"`
 	Chains   []Chain   `json:"chains"`
 	Findings []Finding `json:"findings"`

@@ -103,10 +103,12 @@ type verification struct {
 	judged  map[area]bool  // there is a digest, of whatever verdict
 	none    map[area]*bare // there is none
 	covered *nameSet
-	kinds   map[areaCategory]bool // categories that digests name
-	fetched map[fetchKey]struct{}
-	done    atomic.Int64
-	total   int64
+	// doubtful are few, as few digests are unproven: the newest ones of a copy.
+	doubtful []doubtful
+	kinds    map[areaCategory]bool // categories that digests name
+	fetched  map[fetchKey]struct{}
+	done     atomic.Int64
+	total    int64
 }
 
 type hourKey struct {
@@ -189,6 +191,7 @@ type chainKey struct {
 type chain struct {
 	chainKey
 	digests []*file // oldest first
+	valid   []Span  // of those that are
 }
 
 func (v *verification) wanted(k cloudtrail.Key) bool {

@@ -213,6 +213,41 @@ func TestVerifyBucket(t *testing.T) {
 			digests: "4/0/0", logs: "8/0/0", findings: []string{"gap chain-end digest 20260304T160000Z.json.gz"}},
 		{name: "window of another day", happen: func(s *scene) { s.o.From = noon.Add(48 * time.Hour) },
 			digests: "0/0/0", logs: "0/0/0", findings: []string{"note chain-end 13:00-16:00"}},
+		{name: "digests at the end of a window are deleted", happen: func(s *scene) {
+			s.o.From, s.o.To = noon, noon.Add(3*time.Hour)
+			digesttest.Remove(s.T, s.In, s.digests[second].Object)
+			digesttest.Remove(s.T, s.In, s.digests[third].Object)
+		}, digests: "1/0/0", logs: "2/0/0", findings: []string{"gap digest-gap 13:00-15:00"},
+			message: "no digest covers 2026-03-04T13:00:00Z to 2026-03-04T15:00:00Z"},
+		{name: "digests over the end of a window are deleted", happen: func(s *scene) {
+			s.o.From, s.o.To = noon, noon.Add(90*time.Minute)
+			digesttest.Remove(s.T, s.In, s.digests[second].Object)
+			digesttest.Remove(s.T, s.In, s.digests[third].Object)
+		}, digests: "1/0/0", logs: "2/0/0", findings: []string{"gap digest-gap 13:00-13:30"}},
+		{name: "digests behind a window are deleted", happen: func(s *scene) {
+			s.o.From, s.o.To = noon, noon.Add(time.Hour)
+			digesttest.Remove(s.T, s.In, s.digests[second].Object)
+			digesttest.Remove(s.T, s.In, s.digests[third].Object)
+		}, digests: "1/0/0", logs: "2/0/0"},
+		{name: "digest at the end of a window is deleted, and the one behind is changed", happen: func(s *scene) {
+			s.o.From, s.o.To = noon, noon.Add(2*time.Hour)
+			digesttest.Remove(s.T, s.In, s.digests[second].Object)
+			s.edit(s.digests[third].Object, spoil)
+		}, digests: "1/0/0", logs: "2/0/0", findings: []string{"gap digest-gap 13:00-13:45"}},
+		{name: "all digests of a window are deleted, with their log files", happen: func(s *scene) {
+			s.o.From, s.o.To = noon.Add(time.Hour), noon.Add(3*time.Hour)
+			for _, gone := range append(append(s.logs(13), s.logs(14)...), s.digests[second].Object, s.digests[third].Object) {
+				digesttest.Remove(s.T, s.In, gone)
+			}
+		}, digests: "0/0/0", logs: "0/0/0", findings: []string{"gap digest-gap 13:00-15:00"},
+			message: "no digest covers 2026-03-04T13:00:00Z to 2026-03-04T15:00:00Z"},
+		{name: "backfill chain without a digest in the window", happen: func(s *scene) {
+			b := *s.Trail
+			b.Backfill, b.Previous = true, nil
+			b.Digest(noon, noon.Add(time.Hour))
+			b.Digest(noon.Add(3*time.Hour), noon.Add(4*time.Hour))
+			s.o.From, s.o.To = noon.Add(time.Hour), noon.Add(3*time.Hour)
+		}, digests: "2/0/0", logs: "4/0/0", findings: []string{"note chain-end 13:00-16:00"}},
 		{name: "other accounts and Regions are left out", happen: func(s *scene) {
 			other := digesttest.NewTrail(s.T, s.In)
 			other.Region = "us-east-1"
@@ -400,6 +435,19 @@ func TestVerifyBucket(t *testing.T) {
 	}
 }
 
+// plant copies a digest and the log files that it names.
+func plant(s *scene, copied *digesttest.Folder, d *digesttest.Digest) {
+	s.T.Helper()
+	doc, err := Parse(d.Text)
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	digesttest.Put(s.T, copied, d.Object, digesttest.Get(s.T, s.In, d.Object))
+	for _, l := range doc.Logs {
+		digesttest.Put(s.T, copied, l.Object, digesttest.Get(s.T, s.In, l.Object))
+	}
+}
+
 // Copies have lost the metadata: the newest digest cannot be proven, the others
 // can by what their successor repeats.
 func TestVerifyCopy(t *testing.T) {
@@ -451,6 +499,47 @@ func TestVerifyCopy(t *testing.T) {
 		{name: "the newest digest lies about the one before it", happen: func(s *scene, copied *digesttest.Folder) {
 			digesttest.Put(s.T, copied, s.digests[3].Object, digesttest.Zip(bytes.ReplaceAll(s.digests[3].Text, []byte(`"previousDigestHashValue":"`), []byte(`"previousDigestHashValue":"0`))))
 		}, digests: "3/0/1", logs: "6/0/2", findings: []string{"invalid digest-chain digest 20260304T160000Z.json.gz", unproven}},
+		{name: "a planted digest in an hour of the chain names a log file", happen: func(s *scene, copied *digesttest.Folder) {
+			p := *s.Trail
+			p.Previous = nil
+			plant(s, copied, p.Digest(noon.Add(30*time.Minute), noon.Add(90*time.Minute), p.Log(noon.Add(50*time.Minute))))
+		}, digests: "3/0/2", logs: "6/0/3", findings: []string{"invalid log-added log 20260304T1250Z",
+			"warning digest-odd digest 20260304T140000Z.json.gz", "note digest-unproven digest 20260304T133000Z.json.gz", unproven, "note chain-start 12:30-12:30"}},
+		{name: "a planted newest digest names a log file of an earlier hour", happen: func(s *scene, copied *digesttest.Folder) {
+			p := *s.Trail
+			plant(s, copied, p.Digest(noon.Add(4*time.Hour), noon.Add(5*time.Hour), p.Log(noon.Add(50*time.Minute))))
+		}, digests: "4/0/1", logs: "8/0/1", findings: []string{"invalid log-added log 20260304T1250Z", "note digest-unproven digest 20260304T170000Z.json.gz"}},
+		{name: "a planted backfill digest names a log file", happen: func(s *scene, copied *digesttest.Folder) {
+			p := *s.Trail
+			p.Backfill, p.Previous = true, nil
+			plant(s, copied, p.Digest(noon, noon.Add(time.Hour), p.Log(noon.Add(50*time.Minute))))
+		}, digests: "3/0/1", logs: "6/0/3", findings: []string{"warning log-added log 20260304T1250Z", "note digest-unproven digest 20260304T130000Z_backfill.json.gz", unproven}},
+		{name: "a planted digest of another trail names a log file", happen: func(s *scene, copied *digesttest.Folder) {
+			p := *s.Trail
+			p.Name, p.Previous = "other", nil
+			plant(s, copied, p.Digest(noon, noon.Add(time.Hour), p.Log(noon.Add(50*time.Minute))))
+		}, digests: "3/0/2", logs: "6/0/3", findings: []string{"warning log-added log 20260304T1250Z", unproven, "note digest-unproven digest 20260304T130000Z.json.gz"}},
+		{name: "a backfill digest of a missing hour", happen: func(s *scene, copied *digesttest.Folder) {
+			digesttest.Remove(s.T, copied, s.digests[0].Object)
+			p := *s.Trail
+			p.Backfill, p.Previous = true, nil
+			plant(s, copied, p.Digest(noon, noon.Add(time.Hour), s.logs(12)...))
+		}, digests: "2/0/1", logs: "4/0/4", findings: []string{"note digest-unproven digest 20260304T130000Z_backfill.json.gz", unproven, "note chain-start digest 20260304T130000Z.json.gz"}},
+		{name: "another trail ends while the first one goes on", happen: func(s *scene, copied *digesttest.Folder) {
+			p := *s.Trail
+			p.Name, p.Previous = "other", nil
+			plant(s, copied, p.Digest(noon, noon.Add(time.Hour), p.Log(noon.Add(50*time.Minute))))
+			plant(s, copied, p.Digest(noon.Add(time.Hour), noon.Add(2*time.Hour), p.Log(noon.Add(63*time.Minute)), p.Log(noon.Add(80*time.Minute))))
+		}, digests: "4/0/2", logs: "7/0/4", findings: []string{unproven, "note digest-unproven digest 20260304T140000Z.json.gz"}},
+		{name: "digests that are not on the hour", happen: func(s *scene, copied *digesttest.Folder) {
+			p := *s.Trail
+			p.Region, p.Previous = "us-east-1", nil
+			at := noon.Add(2*time.Minute + 30*time.Second)
+			for range 2 { // the first log file of each has a name that is before its start
+				plant(s, copied, p.Digest(at, at.Add(time.Hour), p.Log(at.Add(time.Second)), p.Log(at.Add(30*time.Minute))))
+				at = at.Add(time.Hour)
+			}
+		}, digests: "4/0/2", logs: "8/0/4", findings: []string{unproven, "note digest-unproven digest 20260304T140230Z.json.gz"}},
 		{name: "two copies of one bucket", happen: func(s *scene, copied *digesttest.Folder) {
 			for _, n := range digesttest.Names(s.T, copied, "") {
 				digesttest.Put(s.T, copied, "again/"+n, digesttest.Get(s.T, copied, n))
