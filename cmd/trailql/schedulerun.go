@@ -259,11 +259,11 @@ func (r *dueRun) convert(ctx context.Context, s *schedule.Schedule) error {
 
 // retry sends what could not be sent before.
 func (r *dueRun) retry(ctx context.Context, schedules []*schedule.Schedule) error {
-	var targets []delivery.Target
+	targets := map[string][]delivery.Target{}
 	for _, s := range schedules {
-		targets = append(targets, s.Deliver...)
+		targets[s.Name] = s.Deliver
 	}
-	outcomes, err := r.deliverer.Retry(ctx, targets...)
+	outcomes, err := r.deliverer.Retry(ctx, targets)
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}

@@ -113,9 +113,9 @@ func (d *Deliverer) Deliver(ctx context.Context, m Message, targets []Target) ([
 }
 
 // Retry sends what is in the backlog, oldest first. A target that fails is left
-// alone for the rest of the call. targets are those of today: they take the
-// place of targets of the same name, which may have been mended.
-func (d *Deliverer) Retry(ctx context.Context, targets ...Target) ([]Outcome, error) {
+// alone for the rest of the call. targets are those of today by schedule: they take
+// the place of targets of the same schedule and name, which may have been mended.
+func (d *Deliverer) Retry(ctx context.Context, targets map[string][]Target) ([]Outcome, error) {
 	b, err := openBacklog(ctx, d.Backlog, d.now())
 	if err != nil {
 		return nil, err
@@ -126,7 +126,7 @@ func (d *Deliverer) Retry(ctx context.Context, targets ...Target) ([]Outcome, er
 		return outcomes, err
 	}
 	for i := range all {
-		for _, t := range targets {
+		for _, t := range targets[all[i].Message.Schedule] {
 			if t.Name() == all[i].Target.Name() {
 				all[i].Target = t
 			}
@@ -138,19 +138,21 @@ func (d *Deliverer) Retry(ctx context.Context, targets ...Target) ([]Outcome, er
 
 func (d *Deliverer) sendAll(ctx context.Context, b *backlog, all []pending) ([]Outcome, error) {
 	var outcomes []Outcome
-	failing := map[string]bool{}
+	type place struct{ schedule, target string } // names are unique in a schedule
+	failing := map[place]bool{}
 	for _, p := range all {
 		if err := context.Cause(ctx); err != nil {
 			return outcomes, err
 		}
 		o := Outcome{RunID: p.Message.RunID, Target: p.Target.Name()}
+		at := place{p.Message.Schedule, o.Target}
 		switch {
 		case b.sent(p.key()): // killed between the mark and the removal
 			if err := b.remove(p); err != nil {
 				return outcomes, err
 			}
 			continue
-		case failing[o.Target]:
+		case failing[at]:
 			continue
 		}
 		warning, err := d.send(ctx, p)
@@ -163,7 +165,7 @@ func (d *Deliverer) sendAll(ctx context.Context, b *backlog, all []pending) ([]O
 		case context.Cause(ctx) != nil:
 			return outcomes, context.Cause(ctx)
 		default:
-			failing[o.Target], o.Kept = true, true
+			failing[at], o.Kept = true, true
 			err = b.failed(p, d.now(), err)
 		}
 		outcomes = append(outcomes, o)

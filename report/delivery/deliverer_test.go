@@ -89,6 +89,56 @@ func TestRetryIsOldestFirstAndBounded(t *testing.T) {
 	}
 }
 
+// TestSchedulesHaveTargetsOfOneName: a name is a target within its schedule only.
+func TestSchedulesHaveTargetsOfOneName(t *testing.T) {
+	d, a, b := newDesk(t), newReceiver(t, false, 503), newReceiver(t, false, 503)
+	d.env["S1"], d.env["S2"] = "one", "two"
+	hooks := map[string][]Target{
+		"team-a": {{Label: "hook", Webhook: &Webhook{URL: a.URL, SecretEnv: "S1"}}},
+		"team-b": {{Label: "hook", Webhook: &Webhook{URL: b.URL, SecretEnv: "S2"}}},
+	}
+	for _, schedule := range []string{"team-a", "team-b"} {
+		d.m.Schedule, d.m.RunID = schedule, "run of "+schedule
+		d.deliver(hooks[schedule][0])
+		d.time = d.time.Add(time.Minute)
+	}
+	before := len(a.got())
+	b.answer(200)
+	retry := func(targets map[string][]Target) map[string]error {
+		t.Helper()
+		outcomes, err := d.Retry(t.Context(), targets)
+		if err != nil {
+			t.Fatal(err)
+		}
+		errs := map[string]error{}
+		for _, o := range outcomes {
+			errs[o.RunID] = o.Err
+		}
+		return errs
+	}
+	if errs := retry(hooks); len(errs) != 2 || errs["run of team-a"] == nil || errs["run of team-b"] != nil {
+		t.Errorf("one fails, the other works: %v", errs)
+	}
+	if len(a.got()) == before {
+		t.Error("the older one was not tried where it belongs")
+	}
+	for _, r := range []struct {
+		*receiver
+		schedule, secret string
+	}{{a, "team-a", "one"}, {b, "team-b", "two"}} {
+		for i, body := range r.bodies {
+			if !strings.Contains(string(body), `"schedule":"`+r.schedule+`"`) || CheckSignature(r.secret, r.got()[i].Header.Get(SignatureHeader), body, d.time, time.Hour) != nil {
+				t.Errorf("%s got %s", r.schedule, body)
+			}
+		}
+	}
+	// A schedule that is gone: its target is the one of then.
+	a.answer(200)
+	if errs := retry(map[string][]Target{"team-b": hooks["team-b"]}); len(errs) != 1 || errs["run of team-a"] != nil || len(d.waiting()) > 0 {
+		t.Errorf("without its schedule: %v", errs)
+	}
+}
+
 func TestFullBacklog(t *testing.T) {
 	d := newDesk(t)
 	target := Target{Folder: filepath.Join(t.TempDir(), "none")}
