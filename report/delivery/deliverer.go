@@ -25,6 +25,9 @@ const (
 	// retryFor is how long after the first attempt another one begins: a receiver that
 	// takes the call and says nothing holds up the run once only.
 	retryFor = 30 * time.Second
+	// stopWait is how long a process that is told to stop waits for others to let it
+	// note a message: less than what service managers allow.
+	stopWait = 10 * time.Second
 )
 
 // Deliverer sends messages. Backlog is required; the zero values of the rest
@@ -57,6 +60,9 @@ var (
 	// ErrGivenUp is wrapped when a message has left the backlog without having
 	// been sent.
 	ErrGivenUp = errors.New("given up")
+	// ErrNotKept is wrapped when a message was not sent and could not be noted, so that
+	// nobody tries it again.
+	ErrNotKept = errors.New("the message is neither sent nor in the backlog")
 )
 
 // permanent errors are not tried again at once: somebody has to do something.
@@ -73,22 +79,34 @@ type later struct {
 func (l later) Unwrap() error { return l.error }
 
 // Deliver sends a message to each target that has not got it and wants it. What
-// cannot be sent stays in the backlog. The error is about the backlog itself, or
-// the context's; then what is not sent stays there, too.
+// cannot be sent stays in the backlog: all is noted there before the first is sent, also
+// when the context is over. The error wraps ErrNotKept if a message is neither there nor
+// sent. Else it is about the backlog, or the context's, and what is not sent stays.
 func (d *Deliverer) Deliver(ctx context.Context, m Message, targets []Target) ([]Outcome, error) {
 	if m.RunID == "" {
 		return nil, errors.New("deliver report: no run id")
 	}
-	b, err := openBacklog(ctx, d.Backlog, d.now())
+	var wanted []Target
+	for _, t := range targets {
+		if (t.When != OnAlarm || m.Status != ledger.OK) && (m.Dir != "" || t.Folder+t.S3 == "") {
+			wanted = append(wanted, t)
+		}
+	}
+	if len(wanted) == 0 {
+		return nil, nil // nothing to wait for others for
+	}
+	longer, end := outlast(ctx, stopWait)
+	defer end()
+	b, err := openBacklog(longer, d.Backlog, d.now())
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrNotKept, err)
 	}
 	defer b.close()
 	var outcomes []Outcome
-	var mine []pending
-	for _, t := range targets {
-		wanted := (t.When != OnAlarm || m.Status != ledger.OK) && (m.Dir != "" || t.Folder+t.S3 == "")
-		if !wanted || b.sent(key(m, t)) {
+	var kept, loose []pending
+	var why []error // of each that is loose
+	for _, t := range wanted {
+		if b.sent(key(m, t)) {
 			continue
 		}
 		if err := t.Validate(); err != nil {
@@ -98,18 +116,36 @@ func (d *Deliverer) Deliver(ctx context.Context, m Message, targets []Target) ([
 		p, given, err := b.add(m, t, d.now())
 		outcomes = append(outcomes, given...)
 		if err != nil {
-			// A full disk is no reason not to try.
-			warning, failed := d.send(ctx, p)
-			if failed != nil {
-				failed = errors.Join(failed, err)
-			}
-			outcomes = append(outcomes, Outcome{RunID: m.RunID, Target: t.Name(), Err: failed, Warning: warning})
+			loose, why = append(loose, p), append(why, err)
 			continue
 		}
-		mine = append(mine, p)
+		kept = append(kept, p)
 	}
-	sent, err := d.sendAll(ctx, b, mine)
-	return append(outcomes, sent...), err
+	var lost error
+	for i, p := range loose { // A full disk is no reason not to try.
+		warning, failed := d.send(ctx, p)
+		if failed != nil {
+			failed = errors.Join(failed, why[i])
+		}
+		if failed != nil && !errors.Is(failed, ErrGone) {
+			lost = errors.Join(lost, fmt.Errorf("deliver to %s: %w", p.Target.Name(), ErrNotKept))
+		}
+		outcomes = append(outcomes, Outcome{RunID: m.RunID, Target: p.Target.Name(), Err: failed, Warning: warning})
+	}
+	sent, err := d.sendAll(ctx, b, kept)
+	return append(outcomes, sent...), errors.Join(lost, err)
+}
+
+// outlast is a context that ends a while after ctx.
+func outlast(ctx context.Context, while time.Duration) (longer context.Context, end func()) {
+	longer, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		time.AfterFunc(while, func() { cancel(context.Cause(ctx)) })
+	})
+	return longer, func() {
+		stop()
+		cancel(nil)
+	}
 }
 
 // Retry sends what is in the backlog, oldest first. A target that fails is left

@@ -180,8 +180,8 @@ func TestBacklogCannotBeWritten(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(d.Backlog, "pending", key(d.m, target)+".json.tmp", "x"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.Deliver(t.Context(), d.m, []Target{target}); err == nil {
-		t.Error("the backlog was opened") // it cannot be swept
+	if _, err := d.Deliver(t.Context(), d.m, []Target{target}); !errors.Is(err, ErrNotKept) {
+		t.Errorf("got %v", err) // it cannot be swept
 	}
 	if err := os.RemoveAll(filepath.Join(d.Backlog, "pending")); err != nil {
 		t.Fatal(err)
@@ -194,6 +194,13 @@ func TestBacklogCannotBeWritten(t *testing.T) {
 	}
 	if entries, err := os.ReadDir(folder); err != nil || len(entries) != 1 {
 		t.Errorf("%v, %v", entries, err)
+	}
+	nowhere := Target{Folder: filepath.Join(t.TempDir(), "none")}
+	if err := os.MkdirAll(filepath.Join(d.Backlog, "pending", key(d.m, nowhere)+".json", "x"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if o, err := d.Deliver(t.Context(), d.m, []Target{nowhere}); !errors.Is(err, ErrNotKept) || len(o) != 1 || o[0].Err == nil || o[0].Kept {
+		t.Errorf("neither kept nor sent: %+v, %v", o, err)
 	}
 	d.m.Dir = filepath.Join(t.TempDir(), "gone")
 	target.Folder = t.TempDir()
@@ -245,6 +252,75 @@ func TestFailed(t *testing.T) {
 	}
 	if entries, err := os.ReadDir(folder); err != nil || len(entries) > 0 {
 		t.Errorf("folder: %v, %v", entries, err)
+	}
+}
+
+// TestStoppedWhileOthersSend: the message is noted although the process is told to stop
+// while another one has the backlog.
+func TestStoppedWhileOthersSend(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		stopped bool // before it waits
+	}{
+		{"stopped before", true},
+		{"stopped while it waits", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d := newDesk(t)
+			other, err := openBacklog(t.Context(), d.Backlog, d.time)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			if test.stopped {
+				stop()
+			}
+			errs := make(chan error)
+			go func() {
+				_, err := d.Deliver(ctx, d.m, []Target{{Folder: d.m.Dir + "/a"}, {Folder: d.m.Dir + "/b"}})
+				errs <- err
+			}()
+			time.Sleep(120 * time.Millisecond) // it looks every 50
+			stop()
+			time.Sleep(120 * time.Millisecond)
+			if err := other.close(); err != nil {
+				t.Fatal(err)
+			}
+			if err := <-errs; !errors.Is(err, context.Canceled) || errors.Is(err, ErrNotKept) || len(d.waiting()) != 2 {
+				t.Errorf("%v, waiting %q", err, d.waiting())
+			}
+		})
+	}
+}
+
+func TestOutlast(t *testing.T) {
+	ctx, stop := context.WithCancelCause(t.Context())
+	longer, end := outlast(ctx, time.Millisecond)
+	defer end()
+	cause := errors.New("stop")
+	stop(cause)
+	select {
+	case <-longer.Done():
+	case <-time.After(10 * time.Second):
+	}
+	if got := context.Cause(longer); !errors.Is(got, cause) {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestNobodyToDeliverTo(t *testing.T) {
+	d := newDesk(t)
+	other, err := openBacklog(t.Context(), d.Backlog, d.time)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.close()
+	ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
+	defer stop()
+	d.m.Status = ledger.OK
+	if o, err := d.Deliver(ctx, d.m, []Target{{Folder: t.TempDir(), When: OnAlarm}}); err != nil || len(o) > 0 {
+		t.Errorf("waited for nothing: %v, %v", o, err)
 	}
 }
 
