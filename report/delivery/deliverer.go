@@ -21,7 +21,6 @@ const (
 	mailTimeout     = 5 * time.Minute
 	folderTimeout   = time.Hour // it may be far away
 	firstWait       = time.Second
-	maxRetryAfter   = time.Minute
 	// retryFor is how long after the first attempt another one begins: a receiver that
 	// takes the call and says nothing holds up the run once only.
 	retryFor = 30 * time.Second
@@ -220,15 +219,17 @@ func (d *Deliverer) send(ctx context.Context, p pending) (warning string, err er
 	}
 	wait, begun := firstWait, d.now()
 	for n := 1; ; n++ {
-		if warning, err = d.attempt(ctx, p, n == attempts); err == nil {
+		pause := time.Duration(float64(wait) * (0.5 + d.random()))
+		tooLate := func() bool { return d.now().Add(pause).Sub(begun) > retryFor }
+		last := func() bool { return n >= attempts || p.Failed > 0 || tooLate() }
+		if warning, err = d.attempt(ctx, p, last); err == nil {
 			return warning, nil
 		}
-		if _, hopeless := errors.AsType[permanent](err); hopeless || n >= attempts || context.Cause(ctx) != nil || d.now().Sub(begun) >= retryFor {
-			return "", err
-		}
-		pause := time.Duration(float64(wait) * (0.5 + d.random()))
 		if l, ok := errors.AsType[later](err); ok {
-			pause = max(pause, min(l.after, maxRetryAfter))
+			pause = max(pause, l.after)
+		}
+		if _, hopeless := errors.AsType[permanent](err); hopeless || n >= attempts || context.Cause(ctx) != nil || tooLate() {
+			return "", err
 		}
 		if stopped := d.sleep(ctx, pause); stopped != nil {
 			return "", err
@@ -237,8 +238,9 @@ func (d *Deliverer) send(ctx context.Context, p pending) (warning string, err er
 	}
 }
 
-// attempt tries once; the last attempt of a call settles for a part of the recipients.
-func (d *Deliverer) attempt(ctx context.Context, p pending, last bool) (warning string, err error) {
+// attempt tries once. The last attempt of a call settles for a part of the recipients,
+// and so does each of a later call: how long an attempt takes decides which is the last.
+func (d *Deliverer) attempt(ctx context.Context, p pending, last func() bool) (warning string, err error) {
 	t, timeout := p.Target, DefaultTimeout
 	switch {
 	case d.Timeout != 0:

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -192,6 +193,53 @@ func TestOneRecipientRefusedForNow(t *testing.T) {
 	o := d.deliver(Target{SMTP: &target})
 	if mails, _, _ := server.got(); o.Err != nil || !strings.Contains(o.Warning, "full@example.com") || len(mails) != 1 || server.started() != 4 {
 		t.Errorf("%+v, %d mails in %d attempts", o, len(mails), server.started())
+	}
+}
+
+// TestSlowServerRefusesOneForNow: the time of a call is over before its attempts are.
+func TestSlowServerRefusesOneForNow(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		slow     time.Duration // each attempt
+		random   float64
+		before   bool // an earlier call failed
+		sessions int  // until the mail is there
+	}{
+		{"quick", 0, 0.5, false, 4},
+		{"long waits", 0, 0.99, false, 3},
+		{"slow", 12 * time.Second, 0.5, false, 3},
+		{"slower", 26 * time.Second, 0.5, false, 2},
+		{"slower than all attempts", time.Minute, 0.5, false, 1},
+		{"failed before", 0, 0.5, true, 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d := newDesk(t)
+			var clock sync.Mutex
+			d.Random = func() float64 { return test.random }
+			d.Now = func() time.Time {
+				clock.Lock()
+				defer clock.Unlock()
+				return d.time
+			}
+			target := SMTP{From: "reports@example.com", To: []string{"full@example.com", "b@example.com"}}
+			deliver := d.deliver
+			if test.before {
+				target.Host, target.Port = (&mailServer{t: t, answer: map[string]string{"CONNECT": "CUT"}}).start()
+				d.deliver(Target{SMTP: &target})
+				deliver = func(today Target) Outcome { return d.retry(today)[0] }
+			}
+			server := &mailServer{t: t, noTLS: true, answer: map[string]string{"RCPT TO:<full@example.com>": "452 mailbox full"}}
+			server.before = func() {
+				clock.Lock()
+				defer clock.Unlock()
+				d.time = d.time.Add(test.slow)
+			}
+			target.Host, target.Port = server.start()
+			o := deliver(Target{SMTP: &target})
+			if mails, _, _ := server.got(); o.Err != nil || !strings.Contains(o.Warning, "full@example.com") || len(mails) != 1 || server.started() != test.sessions {
+				t.Errorf("%+v, %d mails in %d attempts, want %d", o, len(mails), server.started(), test.sessions)
+			}
+		})
 	}
 }
 
