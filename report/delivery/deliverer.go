@@ -69,6 +69,12 @@ type permanent struct{ error }
 
 func (p permanent) Unwrap() error { return p.error }
 
+// refused is in permanent errors that may be about the message alone: the target may
+// well take another one.
+type refused struct{ error }
+
+func (r refused) Unwrap() error { return r.error }
+
 // later is an error of a receiver that said when to come back.
 type later struct {
 	error
@@ -148,7 +154,8 @@ func outlast(ctx context.Context, while time.Duration) (longer context.Context, 
 }
 
 // Retry sends what is in the backlog, oldest first. A target that fails is left
-// alone for the rest of the call. targets are those of today by schedule: they take
+// alone for the rest of the call, unless it refuses a message for good: that must not
+// keep the others from it. targets are those of today by schedule: they take
 // the place of targets of the same schedule and name, which may have been mended.
 func (d *Deliverer) Retry(ctx context.Context, targets map[string][]Target) ([]Outcome, error) {
 	b, err := openBacklog(ctx, d.Backlog, d.now())
@@ -200,7 +207,8 @@ func (d *Deliverer) sendAll(ctx context.Context, b *backlog, all []pending) ([]O
 		case context.Cause(ctx) != nil:
 			return outcomes, context.Cause(ctx)
 		default:
-			failing[at], o.Kept = true, true
+			_, one := errors.AsType[refused](err)
+			failing[at], o.Kept = !one, true
 			err = b.failed(p, d.now(), err)
 		}
 		outcomes = append(outcomes, o)

@@ -89,6 +89,66 @@ func TestRetryIsOldestFirstAndBounded(t *testing.T) {
 	}
 }
 
+// TestOneMessageRefused: what a receiver refuses for good does not keep it from the rest,
+// but one that is down, or knows us not, is asked once.
+func TestOneMessageRefused(t *testing.T) {
+	for _, test := range []struct {
+		code  int
+		tried string
+	}{
+		{400, "abc"}, {403, "abc"}, {413, "abc"}, {422, "abc"},
+		{401, "a"}, {407, "a"}, {408, "a"}, {425, "a"}, {429, "a"}, {500, "a"}, {503, "a"}, {cutConnection, "a"}, {302, "a"},
+	} {
+		t.Run(fmt.Sprint(test.code), func(t *testing.T) {
+			d, r := newDesk(t), newReceiver(t, false, test.code)
+			d.env["HOOK"], d.Attempts = "s3cr3t", 1
+			target := Target{Webhook: &Webhook{URL: r.URL, SecretEnv: "HOOK"}}
+			for _, id := range []string{"a", "b", "c"} {
+				d.m.RunID = id
+				d.deliver(target)
+				d.time = d.time.Add(time.Minute)
+			}
+			r.answer(test.code, 200)
+			tried := ""
+			for _, o := range d.retry() {
+				tried += o.RunID
+				if (o.Err != nil) != (o.RunID == "a") {
+					t.Errorf("%+v", o)
+				}
+			}
+			if tried != test.tried || len(d.waiting()) != 4-len(test.tried) {
+				t.Errorf("tried %q, want %q; %d wait", tried, test.tried, len(d.waiting()))
+			}
+		})
+	}
+}
+
+func TestOneMailRefused(t *testing.T) {
+	for _, test := range []struct {
+		name, command, answer string
+		tried                 int
+	}{
+		{"the message", "AFTER DATA", "552 too large", 2},
+		{"all recipients", "RCPT TO:<b@example.com>", "550 unknown", 2},
+		{"for now", "DATA", "451 later", 1},
+		{"us", "CONNECT", "554 go away", 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d, server := newDesk(t), &mailServer{t: t, noTLS: true, answer: map[string]string{test.command: test.answer}}
+			d.Attempts = 1
+			target := SMTP{From: "a@example.com", To: []string{"b@example.com"}}
+			target.Host, target.Port = server.start()
+			for _, id := range []string{"a", "b"} {
+				d.m.RunID = id
+				d.deliver(Target{SMTP: &target})
+			}
+			if o := d.retry(); len(o) != test.tried || !o[0].Kept {
+				t.Errorf("%+v, want %d", o, test.tried)
+			}
+		})
+	}
+}
+
 // TestSchedulesHaveTargetsOfOneName: a name is a target within its schedule only.
 func TestSchedulesHaveTargetsOfOneName(t *testing.T) {
 	d, a, b := newDesk(t), newReceiver(t, false, 503), newReceiver(t, false, 503)

@@ -81,6 +81,9 @@ func (d *Deliverer) sendMail(ctx context.Context, p pending, s *SMTP, last func(
 		return fail(err)
 	}
 	if warning, err = s.transmit(c, text, last); err != nil {
+		if _, ok := errors.AsType[permanent](err); ok {
+			err = refused{err}
+		}
 		return fail(err)
 	}
 	_ = c.Quit() // the mail is theirs already
