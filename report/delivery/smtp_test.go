@@ -1,8 +1,10 @@
 package delivery
 
 import (
+	"context"
 	"crypto/tls"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -266,6 +268,33 @@ func TestMailHeadersHoldNothingElse(t *testing.T) {
 		if err := target.Validate(); err == nil {
 			t.Errorf("%q is taken for an address", address)
 		}
+	}
+}
+
+// TestNoAttachment: a mail that waited has no more attachments than it was to have.
+func TestNoAttachment(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		attach Files
+		want   bool
+	}{
+		{"nothing said", nil, true},
+		{"none", Files{}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d, server := newDesk(t), &mailServer{t: t, noTLS: true}
+			target := SMTP{From: "a@example.com", To: []string{"b@example.com"}, Attach: test.attach}
+			target.Host, target.Port = server.start()
+			ctx, stop := context.WithCancel(t.Context())
+			stop()
+			if _, err := d.Deliver(ctx, d.m, []Target{{SMTP: &target}}); !errors.Is(err, context.Canceled) {
+				t.Fatal(err)
+			}
+			d.retry() // from the file
+			if mails, _, _ := server.got(); len(mails) != 1 || strings.Contains(mails[0], "report.html") != test.want {
+				t.Errorf("%q", mails)
+			}
+		})
 	}
 }
 
