@@ -187,10 +187,10 @@ func scheduledRequest(s *schedule.Schedule, at time.Time) reportRequest {
 }
 
 // make makes one report and hands it on. Its error means that there is none, which
-// people get to know once.
+// people get to know once, or that nothing would deliver it any more.
 func (r *dueRun) make(ctx context.Context, d schedule.Due) error {
 	recorded, err := r.makeReport(ctx, d)
-	if err == nil || context.Cause(ctx) != nil {
+	if err == nil || context.Cause(ctx) != nil || errors.Is(err, delivery.ErrNotKept) {
 		return err
 	}
 	if !recorded {
@@ -223,8 +223,13 @@ func (r *dueRun) makeReport(ctx context.Context, d schedule.Due) (recorded bool,
 	if !r.app.quiet {
 		fmt.Fprintf(r.app.stdout, "%s\t%s\t%s\t%s\n", d.Schedule.Name, periodText(d), ledger.StatusOf(done.report), output.Escape(done.dir))
 	}
-	// From here on the report is made: what fails now is not a reason to make it again.
-	r.delivered(r.deliverer.Deliver(ctx, delivery.Summarize(done.report, done.dir, done.manifestHash), d.Schedule.Deliver))
+	// From here on the report is made. Only one that nobody would hear of is made again.
+	outcomes, err := r.deliverer.Deliver(ctx, delivery.Summarize(done.report, done.dir, done.manifestHash), d.Schedule.Deliver)
+	if errors.Is(err, delivery.ErrNotKept) {
+		r.delivered(outcomes, nil)
+		return true, fmt.Errorf("the report is in %s: %w", done.dir, err)
+	}
+	r.delivered(outcomes, err)
 	removed, err := d.Schedule.Expire(r.app.now())
 	for _, dir := range removed {
 		r.app.note("removed %s: its retention of %s is over", dir, d.Schedule.Retention)
@@ -264,11 +269,11 @@ func (r *dueRun) convert(ctx context.Context, s *schedule.Schedule) error {
 
 // retry sends what could not be sent before.
 func (r *dueRun) retry(ctx context.Context, schedules []*schedule.Schedule) error {
-	var targets []delivery.Target
+	targets := map[string][]delivery.Target{}
 	for _, s := range schedules {
-		targets = append(targets, s.Deliver...)
+		targets[s.Name] = s.Deliver
 	}
-	outcomes, err := r.deliverer.Retry(ctx, targets...)
+	outcomes, err := r.deliverer.Retry(ctx, targets)
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}

@@ -305,6 +305,34 @@ func TestScheduleWebhook(t *testing.T) {
 	}
 }
 
+// TestScheduleCannotNote: a report whose delivery could not be noted is owed.
+func TestScheduleCannotNote(t *testing.T) {
+	o := newOffice(t, "2025-06-02 12:00")
+	received := o.receive("s3cr3t")
+	o.run(exitOK, "convert", "../../testdata/sample")
+	o.run(exitOK, "schedule", "add", "daily", "soc2", "--cron", "0 6 * * *", "--period", "yesterday", "-o", o.path("reports"), "--deliver", received.target)
+	broken := o.path("state/deliveries") // a file where the folder belongs
+	if err := os.MkdirAll(o.path("state"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(broken, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o.at("2025-06-03 06:00")
+	_, notes := o.run(exitFailed, "schedule", "run")
+	if !strings.Contains(notes, "attempt 1: the report is in "+o.path("reports/daily/2025-06-02_2025-06-03")+": the message is neither sent nor in the backlog") {
+		t.Errorf("notes %s", notes)
+	}
+	if err := os.Remove(broken); err != nil {
+		t.Fatal(err)
+	}
+	o.at("2025-06-03 06:10")
+	out, _ := o.run(exitOK, "schedule", "run")
+	if m := received.messages(); len(m) != 1 || m[0].Status == ledger.Failed || m[0].Dir != field(out, 3) {
+		t.Errorf("messages %+v", m)
+	}
+}
+
 // stopper ends a context at the first line that is written to it.
 type stopper struct {
 	bytes.Buffer

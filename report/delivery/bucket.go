@@ -60,7 +60,7 @@ func reportFiles(dir string) ([]string, error) {
 		case e.IsDir():
 			return nil
 		case !e.Type().IsRegular():
-			return permanent{fmt.Errorf("%s is not a regular file", name)}
+			return permanent{refused{fmt.Errorf("%s is not a regular file", name)}}
 		}
 		rest, err := filepath.Rel(dir, name)
 		if rest == lastFile {
@@ -110,7 +110,7 @@ func sameContent(ctx context.Context, store storage.Storage, name string, file *
 		n, err := io.ReadFull(file, a[:])
 		k, other := io.ReadFull(r, b[:])
 		if n != k || !bytes.Equal(a[:n], b[:k]) {
-			return permanent{fmt.Errorf("%s is there and is not what the report has", name)}
+			return permanent{refused{fmt.Errorf("%s is there and is not what the report has", name)}}
 		}
 		if err != nil {
 			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {

@@ -21,10 +21,12 @@ const (
 	mailTimeout     = 5 * time.Minute
 	folderTimeout   = time.Hour // it may be far away
 	firstWait       = time.Second
-	maxRetryAfter   = time.Minute
 	// retryFor is how long after the first attempt another one begins: a receiver that
 	// takes the call and says nothing holds up the run once only.
 	retryFor = 30 * time.Second
+	// stopWait is how long a process that is told to stop waits for others to let it
+	// note a message: less than what service managers allow.
+	stopWait = 10 * time.Second
 )
 
 // Deliverer sends messages. Backlog is required; the zero values of the rest
@@ -57,12 +59,21 @@ var (
 	// ErrGivenUp is wrapped when a message has left the backlog without having
 	// been sent.
 	ErrGivenUp = errors.New("given up")
+	// ErrNotKept is wrapped when a message was not sent and could not be noted, so that
+	// nobody tries it again.
+	ErrNotKept = errors.New("the message is neither sent nor in the backlog")
 )
 
 // permanent errors are not tried again at once: somebody has to do something.
 type permanent struct{ error }
 
 func (p permanent) Unwrap() error { return p.error }
+
+// refused is in permanent errors that may be about the message alone: the target may
+// well take another one.
+type refused struct{ error }
+
+func (r refused) Unwrap() error { return r.error }
 
 // later is an error of a receiver that said when to come back.
 type later struct {
@@ -73,22 +84,34 @@ type later struct {
 func (l later) Unwrap() error { return l.error }
 
 // Deliver sends a message to each target that has not got it and wants it. What
-// cannot be sent stays in the backlog. The error is about the backlog itself, or
-// the context's; then what is not sent stays there, too.
+// cannot be sent stays in the backlog: all is noted there before the first is sent, also
+// when the context is over. The error wraps ErrNotKept if a message is neither there nor
+// sent. Else it is about the backlog, or the context's, and what is not sent stays.
 func (d *Deliverer) Deliver(ctx context.Context, m Message, targets []Target) ([]Outcome, error) {
 	if m.RunID == "" {
 		return nil, errors.New("deliver report: no run id")
 	}
-	b, err := openBacklog(ctx, d.Backlog, d.now())
+	var wanted []Target
+	for _, t := range targets {
+		if (t.When != OnAlarm || m.Status != ledger.OK) && (m.Dir != "" || t.Folder+t.S3 == "") {
+			wanted = append(wanted, t)
+		}
+	}
+	if len(wanted) == 0 {
+		return nil, nil // nothing to wait for others for
+	}
+	longer, end := outlast(ctx, stopWait)
+	defer end()
+	b, err := openBacklog(longer, d.Backlog, d.now())
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrNotKept, err)
 	}
 	defer b.close()
 	var outcomes []Outcome
-	var mine []pending
-	for _, t := range targets {
-		wanted := (t.When != OnAlarm || m.Status != ledger.OK) && (m.Dir != "" || t.Folder+t.S3 == "")
-		if !wanted || b.sent(key(m, t)) {
+	var kept, loose []pending
+	var why []error // of each that is loose
+	for _, t := range wanted {
+		if b.sent(key(m, t)) {
 			continue
 		}
 		if err := t.Validate(); err != nil {
@@ -98,24 +121,43 @@ func (d *Deliverer) Deliver(ctx context.Context, m Message, targets []Target) ([
 		p, given, err := b.add(m, t, d.now())
 		outcomes = append(outcomes, given...)
 		if err != nil {
-			// A full disk is no reason not to try.
-			warning, failed := d.send(ctx, p)
-			if failed != nil {
-				failed = errors.Join(failed, err)
-			}
-			outcomes = append(outcomes, Outcome{RunID: m.RunID, Target: t.Name(), Err: failed, Warning: warning})
+			loose, why = append(loose, p), append(why, err)
 			continue
 		}
-		mine = append(mine, p)
+		kept = append(kept, p)
 	}
-	sent, err := d.sendAll(ctx, b, mine)
-	return append(outcomes, sent...), err
+	var lost error
+	for i, p := range loose { // A full disk is no reason not to try.
+		warning, failed := d.send(ctx, p)
+		if failed != nil {
+			failed = errors.Join(failed, why[i])
+		}
+		if failed != nil && !errors.Is(failed, ErrGone) {
+			lost = errors.Join(lost, fmt.Errorf("deliver to %s: %w", p.Target.Name(), ErrNotKept))
+		}
+		outcomes = append(outcomes, Outcome{RunID: m.RunID, Target: p.Target.Name(), Err: failed, Warning: warning})
+	}
+	sent, err := d.sendAll(ctx, b, kept)
+	return append(outcomes, sent...), errors.Join(lost, err)
+}
+
+// outlast is a context that ends a while after ctx.
+func outlast(ctx context.Context, while time.Duration) (longer context.Context, end func()) {
+	longer, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		time.AfterFunc(while, func() { cancel(context.Cause(ctx)) })
+	})
+	return longer, func() {
+		stop()
+		cancel(nil)
+	}
 }
 
 // Retry sends what is in the backlog, oldest first. A target that fails is left
-// alone for the rest of the call. targets are those of today: they take the
-// place of targets of the same name, which may have been mended.
-func (d *Deliverer) Retry(ctx context.Context, targets ...Target) ([]Outcome, error) {
+// alone for the rest of the call, unless it refuses a message for good: that must not
+// keep the others from it. targets are those of today by schedule: they take
+// the place of targets of the same schedule and name, which may have been mended.
+func (d *Deliverer) Retry(ctx context.Context, targets map[string][]Target) ([]Outcome, error) {
 	b, err := openBacklog(ctx, d.Backlog, d.now())
 	if err != nil {
 		return nil, err
@@ -126,7 +168,7 @@ func (d *Deliverer) Retry(ctx context.Context, targets ...Target) ([]Outcome, er
 		return outcomes, err
 	}
 	for i := range all {
-		for _, t := range targets {
+		for _, t := range targets[all[i].Message.Schedule] {
 			if t.Name() == all[i].Target.Name() {
 				all[i].Target = t
 			}
@@ -138,19 +180,21 @@ func (d *Deliverer) Retry(ctx context.Context, targets ...Target) ([]Outcome, er
 
 func (d *Deliverer) sendAll(ctx context.Context, b *backlog, all []pending) ([]Outcome, error) {
 	var outcomes []Outcome
-	failing := map[string]bool{}
+	type place struct{ schedule, target string } // names are unique in a schedule
+	failing := map[place]bool{}
 	for _, p := range all {
 		if err := context.Cause(ctx); err != nil {
 			return outcomes, err
 		}
 		o := Outcome{RunID: p.Message.RunID, Target: p.Target.Name()}
+		at := place{p.Message.Schedule, o.Target}
 		switch {
 		case b.sent(p.key()): // killed between the mark and the removal
 			if err := b.remove(p); err != nil {
 				return outcomes, err
 			}
 			continue
-		case failing[o.Target]:
+		case failing[at]:
 			continue
 		}
 		warning, err := d.send(ctx, p)
@@ -163,7 +207,8 @@ func (d *Deliverer) sendAll(ctx context.Context, b *backlog, all []pending) ([]O
 		case context.Cause(ctx) != nil:
 			return outcomes, context.Cause(ctx)
 		default:
-			failing[o.Target], o.Kept = true, true
+			_, one := errors.AsType[refused](err)
+			failing[at], o.Kept = !one, true
 			err = b.failed(p, d.now(), err)
 		}
 		outcomes = append(outcomes, o)
@@ -182,15 +227,17 @@ func (d *Deliverer) send(ctx context.Context, p pending) (warning string, err er
 	}
 	wait, begun := firstWait, d.now()
 	for n := 1; ; n++ {
-		if warning, err = d.attempt(ctx, p, n == attempts); err == nil {
+		pause := time.Duration(float64(wait) * (0.5 + d.random()))
+		tooLate := func() bool { return d.now().Add(pause).Sub(begun) > retryFor }
+		last := func() bool { return n >= attempts || p.Failed > 0 || tooLate() }
+		if warning, err = d.attempt(ctx, p, last); err == nil {
 			return warning, nil
 		}
-		if _, hopeless := errors.AsType[permanent](err); hopeless || n >= attempts || context.Cause(ctx) != nil || d.now().Sub(begun) >= retryFor {
-			return "", err
-		}
-		pause := time.Duration(float64(wait) * (0.5 + d.random()))
 		if l, ok := errors.AsType[later](err); ok {
-			pause = max(pause, min(l.after, maxRetryAfter))
+			pause = max(pause, l.after)
+		}
+		if _, hopeless := errors.AsType[permanent](err); hopeless || n >= attempts || context.Cause(ctx) != nil || tooLate() {
+			return "", err
 		}
 		if stopped := d.sleep(ctx, pause); stopped != nil {
 			return "", err
@@ -199,8 +246,9 @@ func (d *Deliverer) send(ctx context.Context, p pending) (warning string, err er
 	}
 }
 
-// attempt tries once; the last attempt of a call settles for a part of the recipients.
-func (d *Deliverer) attempt(ctx context.Context, p pending, last bool) (warning string, err error) {
+// attempt tries once. The last attempt of a call settles for a part of the recipients,
+// and so does each of a later call: how long an attempt takes decides which is the last.
+func (d *Deliverer) attempt(ctx context.Context, p pending, last func() bool) (warning string, err error) {
 	t, timeout := p.Target, DefaultTimeout
 	switch {
 	case d.Timeout != 0:

@@ -89,6 +89,116 @@ func TestRetryIsOldestFirstAndBounded(t *testing.T) {
 	}
 }
 
+// TestOneMessageRefused: what a receiver refuses for good does not keep it from the rest,
+// but one that is down, or knows us not, is asked once.
+func TestOneMessageRefused(t *testing.T) {
+	for _, test := range []struct {
+		code  int
+		tried string
+	}{
+		{400, "abc"}, {403, "abc"}, {413, "abc"}, {422, "abc"},
+		{401, "a"}, {407, "a"}, {408, "a"}, {425, "a"}, {429, "a"}, {500, "a"}, {503, "a"}, {cutConnection, "a"}, {302, "a"},
+	} {
+		t.Run(fmt.Sprint(test.code), func(t *testing.T) {
+			d, r := newDesk(t), newReceiver(t, false, test.code)
+			d.env["HOOK"], d.Attempts = "s3cr3t", 1
+			target := Target{Webhook: &Webhook{URL: r.URL, SecretEnv: "HOOK"}}
+			for _, id := range []string{"a", "b", "c"} {
+				d.m.RunID = id
+				d.deliver(target)
+				d.time = d.time.Add(time.Minute)
+			}
+			r.answer(test.code, 200)
+			tried := ""
+			for _, o := range d.retry() {
+				tried += o.RunID
+				if (o.Err != nil) != (o.RunID == "a") {
+					t.Errorf("%+v", o)
+				}
+			}
+			if tried != test.tried || len(d.waiting()) != 4-len(test.tried) {
+				t.Errorf("tried %q, want %q; %d wait", tried, test.tried, len(d.waiting()))
+			}
+		})
+	}
+}
+
+func TestOneMailRefused(t *testing.T) {
+	for _, test := range []struct {
+		name, command, answer string
+		tried                 int
+	}{
+		{"the message", "AFTER DATA", "552 too large", 2},
+		{"all recipients", "RCPT TO:<b@example.com>", "550 unknown", 2},
+		{"for now", "DATA", "451 later", 1},
+		{"us", "CONNECT", "554 go away", 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d, server := newDesk(t), &mailServer{t: t, noTLS: true, answer: map[string]string{test.command: test.answer}}
+			d.Attempts = 1
+			target := SMTP{From: "a@example.com", To: []string{"b@example.com"}}
+			target.Host, target.Port = server.start()
+			for _, id := range []string{"a", "b"} {
+				d.m.RunID = id
+				d.deliver(Target{SMTP: &target})
+			}
+			if o := d.retry(); len(o) != test.tried || !o[0].Kept {
+				t.Errorf("%+v, want %d", o, test.tried)
+			}
+		})
+	}
+}
+
+// TestSchedulesHaveTargetsOfOneName: a name is a target within its schedule only.
+func TestSchedulesHaveTargetsOfOneName(t *testing.T) {
+	d, a, b := newDesk(t), newReceiver(t, false, 503), newReceiver(t, false, 503)
+	d.env["S1"], d.env["S2"] = "one", "two"
+	hooks := map[string][]Target{
+		"team-a": {{Label: "hook", Webhook: &Webhook{URL: a.URL, SecretEnv: "S1"}}},
+		"team-b": {{Label: "hook", Webhook: &Webhook{URL: b.URL, SecretEnv: "S2"}}},
+	}
+	for _, schedule := range []string{"team-a", "team-b"} {
+		d.m.Schedule, d.m.RunID = schedule, "run of "+schedule
+		d.deliver(hooks[schedule][0])
+		d.time = d.time.Add(time.Minute)
+	}
+	before := len(a.got())
+	b.answer(200)
+	retry := func(targets map[string][]Target) map[string]error {
+		t.Helper()
+		outcomes, err := d.Retry(t.Context(), targets)
+		if err != nil {
+			t.Fatal(err)
+		}
+		errs := map[string]error{}
+		for _, o := range outcomes {
+			errs[o.RunID] = o.Err
+		}
+		return errs
+	}
+	if errs := retry(hooks); len(errs) != 2 || errs["run of team-a"] == nil || errs["run of team-b"] != nil {
+		t.Errorf("one fails, the other works: %v", errs)
+	}
+	if len(a.got()) == before {
+		t.Error("the older one was not tried where it belongs")
+	}
+	for _, r := range []struct {
+		*receiver
+		schedule, secret string
+	}{{a, "team-a", "one"}, {b, "team-b", "two"}} {
+		for i, body := range r.bodies {
+			if !strings.Contains(string(body), `"schedule":"`+r.schedule+`"`) || CheckSignature(r.secret, r.got()[i].Header.Get(SignatureHeader), body, d.time, time.Hour) != nil {
+				t.Errorf("%s got %s", r.schedule, body)
+			}
+		}
+	}
+	// A schedule that is gone: its target is the one of then.
+	a.answer(200)
+	if errs := retry(map[string][]Target{"team-b": hooks["team-b"]}); len(errs) != 1 || errs["run of team-a"] != nil || len(d.waiting()) > 0 {
+		t.Errorf("without its schedule: %v", errs)
+	}
+}
+
 func TestFullBacklog(t *testing.T) {
 	d := newDesk(t)
 	target := Target{Folder: filepath.Join(t.TempDir(), "none")}
@@ -130,8 +240,8 @@ func TestBacklogCannotBeWritten(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(d.Backlog, "pending", key(d.m, target)+".json.tmp", "x"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.Deliver(t.Context(), d.m, []Target{target}); err == nil {
-		t.Error("the backlog was opened") // it cannot be swept
+	if _, err := d.Deliver(t.Context(), d.m, []Target{target}); !errors.Is(err, ErrNotKept) {
+		t.Errorf("got %v", err) // it cannot be swept
 	}
 	if err := os.RemoveAll(filepath.Join(d.Backlog, "pending")); err != nil {
 		t.Fatal(err)
@@ -144,6 +254,13 @@ func TestBacklogCannotBeWritten(t *testing.T) {
 	}
 	if entries, err := os.ReadDir(folder); err != nil || len(entries) != 1 {
 		t.Errorf("%v, %v", entries, err)
+	}
+	nowhere := Target{Folder: filepath.Join(t.TempDir(), "none")}
+	if err := os.MkdirAll(filepath.Join(d.Backlog, "pending", key(d.m, nowhere)+".json", "x"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if o, err := d.Deliver(t.Context(), d.m, []Target{nowhere}); !errors.Is(err, ErrNotKept) || len(o) != 1 || o[0].Err == nil || o[0].Kept {
+		t.Errorf("neither kept nor sent: %+v, %v", o, err)
 	}
 	d.m.Dir = filepath.Join(t.TempDir(), "gone")
 	target.Folder = t.TempDir()
@@ -195,6 +312,75 @@ func TestFailed(t *testing.T) {
 	}
 	if entries, err := os.ReadDir(folder); err != nil || len(entries) > 0 {
 		t.Errorf("folder: %v, %v", entries, err)
+	}
+}
+
+// TestStoppedWhileOthersSend: the message is noted although the process is told to stop
+// while another one has the backlog.
+func TestStoppedWhileOthersSend(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		stopped bool // before it waits
+	}{
+		{"stopped before", true},
+		{"stopped while it waits", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d := newDesk(t)
+			other, err := openBacklog(t.Context(), d.Backlog, d.time)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			if test.stopped {
+				stop()
+			}
+			errs := make(chan error)
+			go func() {
+				_, err := d.Deliver(ctx, d.m, []Target{{Folder: d.m.Dir + "/a"}, {Folder: d.m.Dir + "/b"}})
+				errs <- err
+			}()
+			time.Sleep(120 * time.Millisecond) // it looks every 50
+			stop()
+			time.Sleep(120 * time.Millisecond)
+			if err := other.close(); err != nil {
+				t.Fatal(err)
+			}
+			if err := <-errs; !errors.Is(err, context.Canceled) || errors.Is(err, ErrNotKept) || len(d.waiting()) != 2 {
+				t.Errorf("%v, waiting %q", err, d.waiting())
+			}
+		})
+	}
+}
+
+func TestOutlast(t *testing.T) {
+	ctx, stop := context.WithCancelCause(t.Context())
+	longer, end := outlast(ctx, time.Millisecond)
+	defer end()
+	cause := errors.New("stop")
+	stop(cause)
+	select {
+	case <-longer.Done():
+	case <-time.After(10 * time.Second):
+	}
+	if got := context.Cause(longer); !errors.Is(got, cause) {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestNobodyToDeliverTo(t *testing.T) {
+	d := newDesk(t)
+	other, err := openBacklog(t.Context(), d.Backlog, d.time)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.close()
+	ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
+	defer stop()
+	d.m.Status = ledger.OK
+	if o, err := d.Deliver(ctx, d.m, []Target{{Folder: t.TempDir(), When: OnAlarm}}); err != nil || len(o) > 0 {
+		t.Errorf("waited for nothing: %v, %v", o, err)
 	}
 }
 

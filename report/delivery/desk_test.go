@@ -67,7 +67,7 @@ func (d *desk) deliver(target Target) Outcome {
 
 func (d *desk) retry(targets ...Target) []Outcome {
 	d.t.Helper()
-	outcomes, err := d.Retry(d.t.Context(), targets...)
+	outcomes, err := d.Retry(d.t.Context(), map[string][]Target{d.m.Schedule: targets})
 	if err != nil {
 		d.t.Fatal(err)
 	}

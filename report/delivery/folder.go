@@ -89,7 +89,7 @@ func copyTree(ctx context.Context, from, to string) error {
 			}
 			return nil
 		case !e.Type().IsRegular():
-			return permanent{fmt.Errorf("%s is not a regular file", name)}
+			return permanent{refused{fmt.Errorf("%s is not a regular file", name)}}
 		}
 		return copyFile(ctx, name, place)
 	})

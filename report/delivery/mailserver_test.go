@@ -23,6 +23,7 @@ type mailServer struct {
 	user     string
 	password string
 	answer   map[string]string // by command, in place of the good answer; "CUT" cuts the connection
+	before   func()            // each greeting
 
 	mu       sync.Mutex
 	mails    []string
@@ -87,6 +88,9 @@ func (s *mailServer) serve(c net.Conn) {
 	}
 	if _, ended := other("CONNECT"); ended {
 		return
+	}
+	if s.before != nil {
+		s.before()
 	}
 	say("220 test ESMTP")
 	authenticated := s.auth == ""

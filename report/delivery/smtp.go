@@ -29,8 +29,8 @@ const MaxAttachment = 15 << 20
 
 // sendMail sends the summary as text with files of the report. Recipients that
 // the server refuses are a warning as long as there are others; those that it refuses
-// for now only in the last attempt.
-func (d *Deliverer) sendMail(ctx context.Context, p pending, s *SMTP, last bool) (warning string, err error) {
+// for now only when last says that no attempt follows.
+func (d *Deliverer) sendMail(ctx context.Context, p pending, s *SMTP, last func() bool) (warning string, err error) {
 	fail := func(err error) (string, error) { return "", fmt.Errorf("mail: %w", err) }
 	if p.Message.Dir != "" {
 		if err := reportThere(p.Message.Dir); err != nil {
@@ -81,6 +81,9 @@ func (d *Deliverer) sendMail(ctx context.Context, p pending, s *SMTP, last bool)
 		return fail(err)
 	}
 	if warning, err = s.transmit(c, text, last); err != nil {
+		if _, ok := errors.AsType[permanent](err); ok {
+			err = refused{err}
+		}
 		return fail(err)
 	}
 	_ = c.Quit() // the mail is theirs already
@@ -143,7 +146,7 @@ func (s *SMTP) prepare(c *smtp.Client, config *tls.Config, password string) erro
 }
 
 // transmit hands over one mail.
-func (s *SMTP) transmit(c *smtp.Client, text []byte, settle bool) (warning string, err error) {
+func (s *SMTP) transmit(c *smtp.Client, text []byte, settle func() bool) (warning string, err error) {
 	from, err := parseAddress(s.From)
 	if err != nil {
 		return "", permanent{err}
@@ -162,7 +165,7 @@ func (s *SMTP) transmit(c *smtp.Client, text []byte, settle bool) (warning strin
 			continue
 		}
 		_, forGood := errors.AsType[permanent](err)
-		if _, answered := errors.AsType[*textproto.Error](err); !forGood && !(settle && answered) {
+		if _, answered := errors.AsType[*textproto.Error](err); !forGood && !(answered && settle()) {
 			return "", err
 		}
 		refused, last = append(refused, to), err

@@ -1,8 +1,10 @@
 package delivery
 
 import (
+	"context"
 	"crypto/tls"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -13,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -195,6 +198,53 @@ func TestOneRecipientRefusedForNow(t *testing.T) {
 	}
 }
 
+// TestSlowServerRefusesOneForNow: the time of a call is over before its attempts are.
+func TestSlowServerRefusesOneForNow(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		slow     time.Duration // each attempt
+		random   float64
+		before   bool // an earlier call failed
+		sessions int  // until the mail is there
+	}{
+		{"quick", 0, 0.5, false, 4},
+		{"long waits", 0, 0.99, false, 3},
+		{"slow", 12 * time.Second, 0.5, false, 3},
+		{"slower", 26 * time.Second, 0.5, false, 2},
+		{"slower than all attempts", time.Minute, 0.5, false, 1},
+		{"failed before", 0, 0.5, true, 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d := newDesk(t)
+			var clock sync.Mutex
+			d.Random = func() float64 { return test.random }
+			d.Now = func() time.Time {
+				clock.Lock()
+				defer clock.Unlock()
+				return d.time
+			}
+			target := SMTP{From: "reports@example.com", To: []string{"full@example.com", "b@example.com"}}
+			deliver := d.deliver
+			if test.before {
+				target.Host, target.Port = (&mailServer{t: t, answer: map[string]string{"CONNECT": "CUT"}}).start()
+				d.deliver(Target{SMTP: &target})
+				deliver = func(today Target) Outcome { return d.retry(today)[0] }
+			}
+			server := &mailServer{t: t, noTLS: true, answer: map[string]string{"RCPT TO:<full@example.com>": "452 mailbox full"}}
+			server.before = func() {
+				clock.Lock()
+				defer clock.Unlock()
+				d.time = d.time.Add(test.slow)
+			}
+			target.Host, target.Port = server.start()
+			o := deliver(Target{SMTP: &target})
+			if mails, _, _ := server.got(); o.Err != nil || !strings.Contains(o.Warning, "full@example.com") || len(mails) != 1 || server.started() != test.sessions {
+				t.Errorf("%+v, %d mails in %d attempts, want %d", o, len(mails), server.started(), test.sessions)
+			}
+		})
+	}
+}
+
 func TestMailHeadersHoldNothingElse(t *testing.T) {
 	d := newDesk(t)
 	d.m.Title = hostile
@@ -218,6 +268,33 @@ func TestMailHeadersHoldNothingElse(t *testing.T) {
 		if err := target.Validate(); err == nil {
 			t.Errorf("%q is taken for an address", address)
 		}
+	}
+}
+
+// TestNoAttachment: a mail that waited has no more attachments than it was to have.
+func TestNoAttachment(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		attach Files
+		want   bool
+	}{
+		{"nothing said", nil, true},
+		{"none", Files{}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d, server := newDesk(t), &mailServer{t: t, noTLS: true}
+			target := SMTP{From: "a@example.com", To: []string{"b@example.com"}, Attach: test.attach}
+			target.Host, target.Port = server.start()
+			ctx, stop := context.WithCancel(t.Context())
+			stop()
+			if _, err := d.Deliver(ctx, d.m, []Target{{SMTP: &target}}); !errors.Is(err, context.Canceled) {
+				t.Fatal(err)
+			}
+			d.retry() // from the file
+			if mails, _, _ := server.got(); len(mails) != 1 || strings.Contains(mails[0], "report.html") != test.want {
+				t.Errorf("%q", mails)
+			}
+		})
 	}
 }
 

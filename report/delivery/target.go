@@ -47,10 +47,16 @@ type SMTP struct {
 	PasswordFile string   `yaml:"password_file,omitempty" json:"password_file,omitempty"`
 	From         string   `yaml:"from" json:"from"`
 	To           []string `yaml:"to,flow" json:"to"`
-	// Attach are names of files of the report; nil: report.html. Those over
+	// Attach are names of files of the report; nil: report.html; empty: none. Those over
 	// MaxAttachment are left out, and the mail says so.
-	Attach []string `yaml:"attach,omitempty,flow" json:"attach,omitempty"`
+	Attach Files `yaml:"attach,omitempty,flow" json:"attach,omitzero"`
 }
+
+// Files are names of files. An empty list is not the same as nil, and is written.
+type Files []string
+
+// IsZero is for the encoders of YAML and JSON.
+func (f Files) IsZero() bool { return f == nil }
 
 // Webhook gets JSON, signed: see Sign.
 type Webhook struct {

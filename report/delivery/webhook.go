@@ -137,6 +137,8 @@ func statusError(host string, r *http.Response) error {
 		return err
 	case code >= 500, code == http.StatusRequestTimeout, code == http.StatusTooEarly:
 		return err
+	case code >= 400 && code != http.StatusUnauthorized && code != http.StatusProxyAuthRequired: // they would be for any message
+		return permanent{refused{err}}
 	}
 	return permanent{err}
 }

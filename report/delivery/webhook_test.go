@@ -105,7 +105,9 @@ func TestWebhookFailures(t *testing.T) {
 		{"fails for ever", []int{503}, nil, 4, "answered 503", []time.Duration{time.Second, 4 * time.Second, 16 * time.Second}},
 		{"connection cut for ever", []int{cutConnection}, nil, 4, "EOF", []time.Duration{time.Second, 4 * time.Second, 16 * time.Second}},
 		{"says when", []int{429, 200}, http.Header{"Retry-After": {"30"}}, 2, "", []time.Duration{30 * time.Second}},
-		{"says much later", []int{503, 200}, http.Header{"Retry-After": {"86400"}}, 2, "", []time.Duration{time.Minute}},
+		{"says too late", []int{503, 200}, http.Header{"Retry-After": {"31"}}, 1, "answered 503", nil},
+		{"says much later", []int{503, 200}, http.Header{"Retry-After": {"86400"}}, 1, "answered 503", nil},
+		{"says when, again", []int{429}, http.Header{"Retry-After": {"20"}}, 2, "answered 429", []time.Duration{20 * time.Second}},
 		{"refuses", []int{401}, nil, 1, "answered 401", nil},
 		{"redirects", []int{307}, http.Header{"Location": {"https://evil.example/"}}, 1, "answered 307", nil},
 	} {
