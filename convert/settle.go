@@ -2,12 +2,14 @@ package convert
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"iter"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/trailql/trailql/catalog"
@@ -77,8 +79,10 @@ type settlement struct {
 // one stays valid: the row is of that version.
 type openLog struct {
 	converted time.Time
+	sha256    string // of the stored bytes
 	content   digest.Content
 	hashed    bool
+	replaced  atomic.Bool // its stored bytes are not known to be those
 	checked   digest.Checked
 }
 
@@ -139,7 +143,7 @@ func (s *settlement) see(row *ledgerRow) {
 	if before := s.logs[id]; !isOpen(row.Verdict) || before != nil && before.converted.After(row.Converted) {
 		return
 	}
-	o := &openLog{converted: row.Converted}
+	o := &openLog{converted: row.Converted, sha256: row.SHA256}
 	if sum, err := hex.DecodeString(row.Content); err == nil && len(sum) == len(o.content.SHA256) {
 		o.content.SHA256, o.hashed = [32]byte(sum), true
 	}
@@ -161,6 +165,7 @@ func (s *settlement) verify(ctx context.Context) error {
 		Keys: s.r.o.Keys, FetchKeys: s.r.o.FetchKeys, Accounts: s.r.o.Accounts, Regions: s.r.o.Regions, Now: s.r.o.Now, Copied: s.r.o.Copied, NoListing: true,
 		Digests: s.listDigests,
 		Content: func(p digest.Place) (digest.Content, error) { return s.content(ctx, p) },
+		Stored:  s.stored,
 		Log:     s.log,
 		Digest: func(c digest.Checked) {
 			if c.Absent != "" {
@@ -214,6 +219,19 @@ func (s *settlement) content(ctx context.Context, p digest.Place) (digest.Conten
 	}
 }
 
+// stored compares an object that is read for its verdict with what was converted:
+// a verdict on other bytes must not go to the row whose records are in the table.
+func (s *settlement) stored(p digest.Place, sum [sha256.Size]byte) error {
+	l := s.logs[s.id(p)]
+	if l == nil || l.sha256 == hex.EncodeToString(sum[:]) {
+		return nil
+	}
+	l.replaced.Store(true)
+	return errReplaced
+}
+
+var errReplaced = errors.New(reasonReplaced)
+
 // unknown is ErrSkip for what the ledger knows or this run does not want, and else
 // why it is not in the ledger: errNotConverted, or that of the storage.
 func (s *settlement) unknown(ctx context.Context, path string) error {
@@ -231,6 +249,13 @@ func (s *settlement) unknown(ctx context.Context, path string) error {
 const (
 	reasonMissing      = "named by a digest and not there"
 	reasonNotConverted = "named by a digest and not converted"
+)
+
+// Why a log file is unproven whose object as it is now says nothing about what was
+// converted.
+const (
+	reasonReplaced = "the object has been replaced since it was converted"
+	reasonUnhashed = "no hash of what was converted is known"
 )
 
 // digestAbsent notes a digest that a later one names.
@@ -265,6 +290,11 @@ func (s *settlement) log(c digest.Checked) {
 			s.absent[s.id(c.Place)] = c
 		}
 		return
+	}
+	if c.Reason == digest.ReasonUnread && l.replaced.Load() {
+		if c.Reason = reasonReplaced; l.sha256 == "" {
+			c.Reason = reasonUnhashed
+		}
 	}
 	rank := map[digest.Verdict]int{"": 0, digest.Unproven: 1, digest.Valid: 2, digest.Invalid: 3}
 	if rank[c.Verdict] > rank[l.checked.Verdict] {
@@ -390,7 +420,7 @@ func (s *settlement) apply(row *ledgerRow) bool {
 		case !isOpen(row.Verdict):
 			return false
 		case l == nil || !l.converted.Equal(row.Converted):
-			now = digest.Checked{Verdict: digest.Unproven, Reason: "the object has been replaced since"}
+			now = digest.Checked{Verdict: digest.Unproven, Reason: reasonReplaced}
 		case l.checked.Verdict != "":
 			now = l.checked
 		case row.Verdict != "":
@@ -402,7 +432,7 @@ func (s *settlement) apply(row *ledgerRow) bool {
 	if row.Verdict == string(now.Verdict) && row.Reason == now.Reason && row.Digest == now.Digest {
 		return false
 	}
-	if row.Kind == "log" || row.Kind == missingKind {
+	if (row.Kind == "log" || row.Kind == missingKind) && (row.Verdict != string(now.Verdict) || row.Reason != now.Reason) {
 		s.count(now.Verdict)
 	}
 	row.Verdict, row.Reason, row.Digest, row.Verified = string(now.Verdict), now.Reason, now.Digest, s.r.o.Now().UTC()

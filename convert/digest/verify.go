@@ -3,6 +3,7 @@ package digest
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"iter"
@@ -48,6 +49,9 @@ type Options struct {
 	// Content returns what is known of a log file; nil reads it. With ErrRead it
 	// is read; with ErrSkip it is left out.
 	Content func(p Place) (Content, error)
+	// Stored is told the SHA-256 of the stored bytes of each log file that is read.
+	// With an error the log file counts as unread. Called from several goroutines.
+	Stored func(p Place, sum [sha256.Size]byte) error
 	// Log is called for each log file of a digest, Digest for each digest and each
 	// one that a later digest names and that is not there, from one goroutine at a
 	// time.
@@ -151,7 +155,13 @@ func Verify(ctx context.Context, o Options) (*Result, error) {
 		kinds: map[areaCategory]bool{}, fetched: map[fetchKey]struct{}{}, covered: newNameSet(),
 		result: &Result{From: o.From, To: o.To, severities: map[Severity]int64{}},
 	}
-	v.hashers.New = func() any { return newHasher() }
+	v.hashers.New = func() any {
+		h := newHasher()
+		if o.Stored != nil {
+			h.stored = sha256.New()
+		}
+		return h
+	}
 	for _, s := range o.Sources {
 		v.atlas.sources = append(v.atlas.sources, newSource(s, o.Copied))
 	}
