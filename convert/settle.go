@@ -114,6 +114,20 @@ func isOpen(verdict string) bool {
 	return verdict != string(digest.Valid) && verdict != string(digest.Invalid)
 }
 
+// rename gives a row the kind that its name says: older versions took that of the
+// content.
+func rename(row *ledgerRow) bool {
+	if row.Kind != "log" && row.Kind != "digest" && row.Kind != "foreign" {
+		return false
+	}
+	kind := kindByName(cloudtrail.Key{Category: cloudtrail.Category(row.Category), Delivered: row.Delivered}, row.Object)
+	if kind == "" || kind == row.Kind {
+		return false
+	}
+	row.Kind = kind
+	return true
+}
+
 // see notes a row of the ledger.
 func (s *settlement) see(row *ledgerRow) {
 	if row.Kind == missingKind {
@@ -123,13 +137,14 @@ func (s *settlement) see(row *ledgerRow) {
 		}
 		return
 	}
+	renamed := rename(row)
 	st, name := s.concerns(row)
 	if st == nil {
 		return
 	}
 	// Keys may come later, and the signature of a copied digest with its successor.
 	again := row.Kind == "digest" && row.Verdict == string(digest.Unproven) && !row.Delivered.IsZero() && s.keys()
-	if row.Verdict == "" || again {
+	if row.Verdict == "" || again || renamed {
 		s.open(row)
 	}
 	id := s.r.ledger.hash(row.Object, "")[0]
@@ -388,12 +403,19 @@ func (s *settlement) count(v digest.Verdict) {
 	*n++
 }
 
-// apply gives a row its verdict, and says whether that is another one.
+// apply gives a row its verdict, and says whether the row is another one now.
 func (s *settlement) apply(row *ledgerRow) bool {
-	id := s.r.ledger.hash(row.Object, "")[0]
+	kind := row.Kind
+	renamed := rename(row)
 	if st, _ := s.concerns(row); st == nil && row.Kind != missingKind {
+		row.Kind = kind
 		return false
 	}
+	return s.decide(row) || renamed
+}
+
+func (s *settlement) decide(row *ledgerRow) bool {
+	id := s.r.ledger.hash(row.Object, "")[0]
 	var now digest.Checked
 	if row.Kind == missingKind {
 		var ok bool

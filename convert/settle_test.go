@@ -57,7 +57,7 @@ func verifying(c *catalog.Catalog, b storage.Storage) Options {
 }
 
 func TestVerify(t *testing.T) {
-	const hash = "hash value doesn't match"
+	const hash, format = "hash value doesn't match", "invalid format: no digestPublicKeyFingerprint"
 	for _, tc := range []struct {
 		name string
 		// happen changes the bucket after an hour of two log files; the run that it
@@ -131,6 +131,18 @@ func TestVerify(t *testing.T) {
 			run(nil)
 			tr.Hours(noon.Add(time.Hour), 1)
 		}, want: []string{"digest 13:00 valid", "digest 14:00 valid", "log 12:10 unproven: " + reasonReplaced, "log 12:10 valid", "log 12:40 valid", "log 13:10 valid", "log 13:40 valid"}, last: Verdicts{Valid: 2}},
+		{name: "log file is replaced by a digest", happen: func(tr *digesttest.Trail, _ func(func(*Options)) Summary) {
+			digesttest.Put(tr.T, tr.In, digesttest.Names(tr.T, tr.In, "T1210Z")[0], digesttest.Get(tr.T, tr.In, tr.Previous.Object))
+		}, want: []string{"digest 13:00 valid", "log 12:10 invalid: " + hash, "log 12:40 valid"}, last: Verdicts{Valid: 1, Invalid: 1}},
+		{name: "digest is replaced by nothing", happen: func(tr *digesttest.Trail, _ func(func(*Options)) Summary) {
+			digesttest.Put(tr.T, tr.In, tr.Previous.Object, digesttest.Zip([]byte("{}")))
+		}, want: []string{"digest 13:00 invalid: " + format, "log 12:10 not_covered: no digest names it", "log 12:40 not_covered: no digest names it"}, last: Verdicts{NotCovered: 2}},
+		{name: "digest is replaced by what is not compressed", happen: func(tr *digesttest.Trail, _ func(func(*Options)) Summary) {
+			digesttest.Put(tr.T, tr.In, tr.Previous.Object, []byte("gone"))
+		}, want: []string{"digest 13:00 invalid: invalid format: not compressed", "log 12:10 not_covered: no digest names it", "log 12:40 not_covered: no digest names it"}, last: Verdicts{NotCovered: 2}},
+		{name: "digest is replaced by a log file", happen: func(tr *digesttest.Trail, _ func(func(*Options)) Summary) {
+			digesttest.Put(tr.T, tr.In, tr.Previous.Object, digesttest.Get(tr.T, tr.In, digesttest.Names(tr.T, tr.In, "T1210Z")[0]))
+		}, want: []string{"digest 13:00 invalid: " + format, "log 12:10 not_covered: no digest names it", "log 12:40 not_covered: no digest names it"}, last: Verdicts{NotCovered: 2}},
 		{name: "another account is left alone", happen: func(tr *digesttest.Trail, run func(func(*Options)) Summary) {
 			run(func(o *Options) { o.Accounts = []string{"999999999999"} })
 			run(func(o *Options) { o.Verify = false })
@@ -156,7 +168,7 @@ func TestVerify(t *testing.T) {
 			if d := gocmp.Diff(tc.want, verdicts(t, c)); d != "" {
 				t.Errorf("verdicts (-want +got):\n%s", d)
 			}
-			if n := len(table(t, c)); n < 2 {
+			if n := len(table(t, c)) + len(rows[rejectedRow](t, c, RejectedTable)); n < 2 {
 				t.Errorf("%d records: nothing is refused", n)
 			}
 			checkNoOrphans(t, c)
@@ -244,7 +256,8 @@ func TestVerifyReplica(t *testing.T) {
 	}
 }
 
-// A ledger of a version without verdicts gets the columns.
+// A ledger of a version without verdicts gets the columns. Kinds were those of the
+// content.
 func TestVerifyOldLedger(t *testing.T) {
 	type oldRow struct {
 		Object    string    `parquet:"object,id(1)"`
@@ -277,6 +290,8 @@ func TestVerifyOldLedger(t *testing.T) {
 	for o := range tr.In.List(t.Context(), "") {
 		kind := "log"
 		if strings.Contains(o.Name, "Digest") {
+			kind = "foreign"
+		} else if strings.Contains(o.Name, "T1210Z") {
 			kind = "digest"
 		}
 		key := (&object{path: "s3://example/" + o.Name}).key()
@@ -284,7 +299,7 @@ func TestVerifyOldLedger(t *testing.T) {
 		if strings.Contains(o.Name, "T1240Z") {
 			sha = "" // a cluster converts without
 		}
-		old = append(old, oldRow{Object: "s3://example/" + o.Name, Size: o.Size, ETag: o.ETag, SHA256: sha, Kind: kind, Delivered: key.Delivered, Converted: noon, Account: key.Account, Region: key.Region})
+		old = append(old, oldRow{Object: "s3://example/" + o.Name, Size: o.Size, ETag: o.ETag, SHA256: sha, Kind: kind, Delivered: key.Delivered, Converted: noon, Account: key.Account, Region: key.Region, Category: string(key.Category)})
 	}
 	b, err := c.Begin(t.Context())
 	if err != nil {

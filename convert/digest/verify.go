@@ -225,7 +225,7 @@ func (v *verification) listDigests(ctx context.Context) ([]*chain, error) {
 				continue
 			}
 			k := src.keyOf(name)
-			if k.Category != cloudtrail.CategoryDigests || k.Delivered.IsZero() || !isDigestName(name) || !v.wanted(k) {
+			if !IsDigest(k, name) || !v.wanted(k) {
 				continue
 			}
 			key := chainKey{at, k.Prefix, k.Organization, k.Account, k.Region, k.Trail, k.HomeRegion, k.Backfill}
@@ -268,8 +268,10 @@ func allNames(ctx context.Context, s storage.Storage) iter.Seq2[string, error] {
 
 func (c *chain) last() time.Time { return c.digests[len(c.digests)-1].stamp }
 
-func isDigestName(name string) bool {
-	return strings.HasSuffix(name, ".json.gz") || strings.HasSuffix(name, ".json") && !strings.HasSuffix(name, MetadataSuffix)
+// IsDigest says whether an object is a digest by its name, of which k is the key.
+func IsDigest(k cloudtrail.Key, name string) bool {
+	return k.Category == cloudtrail.CategoryDigests && !k.Delivered.IsZero() &&
+		(strings.HasSuffix(name, ".json.gz") || strings.HasSuffix(name, ".json") && !strings.HasSuffix(name, MetadataSuffix))
 }
 
 // parallel calls f with 0 to n-1, several at a time, until one returns an error.
