@@ -155,7 +155,7 @@ func (s *settlement) see(row *ledgerRow) {
 		}
 		return
 	}
-	if before := s.logs[id]; !isOpen(row.Verdict) || before != nil && before.converted.After(row.Converted) {
+	if before := s.logs[id]; !isOpen(row.Verdict) && row.Reason != reasonGone || before != nil && before.converted.After(row.Converted) {
 		return
 	}
 	o := &openLog{converted: row.Converted, sha256: row.SHA256}
@@ -266,6 +266,10 @@ const (
 	reasonNotConverted = "named by a digest and not converted"
 )
 
+// reasonGone is why a log file is invalid that was converted without a hash of its
+// content and is not there to be read for one. It may come back.
+const reasonGone = "named by a digest and gone before it was verified"
+
 // Why a log file is unproven whose object as it is now says nothing about what was
 // converted.
 const (
@@ -291,8 +295,14 @@ func (s *settlement) digestAbsent(ctx context.Context, c digest.Checked) {
 // contradiction, and the better of a doubt.
 func (s *settlement) log(c digest.Checked) {
 	if c.Absent != "" {
+		id := s.r.ledger.hash(c.Absent, "")[0]
+		if l := s.logs[id]; l != nil {
+			c.Verdict, c.Reason = digest.Invalid, reasonGone
+			l.note(c)
+			return
+		}
 		c.Verdict, c.Reason = digest.Invalid, reasonMissing
-		s.absent[s.r.ledger.hash(c.Absent, "")[0]] = c
+		s.absent[id] = c
 		return
 	}
 	if c.Place == (digest.Place{}) {
@@ -311,6 +321,10 @@ func (s *settlement) log(c digest.Checked) {
 			c.Reason = reasonUnhashed
 		}
 	}
+	l.note(c)
+}
+
+func (l *openLog) note(c digest.Checked) {
 	rank := map[digest.Verdict]int{"": 0, digest.Unproven: 1, digest.Valid: 2, digest.Invalid: 3}
 	if rank[c.Verdict] > rank[l.checked.Verdict] {
 		l.checked = c
@@ -439,7 +453,7 @@ func (s *settlement) decide(row *ledgerRow) bool {
 	} else {
 		l := s.logs[id]
 		switch {
-		case !isOpen(row.Verdict):
+		case !isOpen(row.Verdict) && row.Reason != reasonGone:
 			return false
 		case l == nil || !l.converted.Equal(row.Converted):
 			now = digest.Checked{Verdict: digest.Unproven, Reason: reasonReplaced}

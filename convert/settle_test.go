@@ -208,6 +208,42 @@ func TestVerifyPutBack(t *testing.T) {
 	}
 }
 
+// A log file that goes before its first verdict keeps its row, whatever comes later,
+// until it is back.
+func TestVerifyGone(t *testing.T) {
+	tr := digesttest.NewTrail(t, digesttest.NewBucket("example"))
+	tr.Hours(noon, 1)
+	c := warehouse(t)
+	o := verifying(c, tr.In)
+	o.Verify = false
+	mustRun(t, o)
+	name := digesttest.Names(t, tr.In, "T1210Z")[0]
+	was := digesttest.Get(t, tr.In, name)
+	digesttest.Remove(t, tr.In, name)
+	for i, step := range []struct {
+		happen func()
+		want   string
+		last   Verdicts
+	}{
+		{func() {}, "invalid: " + reasonGone, Verdicts{Valid: 1, Invalid: 1}},
+		{func() {}, "invalid: " + reasonGone, Verdicts{}},
+		{func() { tr.Hours(noon.Add(time.Hour), 1) }, "invalid: " + reasonGone, Verdicts{Valid: 2}},
+		{func() {
+			digesttest.Put(t, tr.In, name, was)
+			tr.Hours(noon.Add(2*time.Hour), 1)
+		}, "valid", Verdicts{Valid: 3, Unproven: 1}}, // it is another version
+	} {
+		step.happen()
+		if s := mustRun(t, verifying(c, tr.In)); s.Verdicts != step.last {
+			t.Errorf("run %d: %+v, want %+v", i, s.Verdicts, step.last)
+		}
+		got := verdicts(t, c)
+		if !slices.Contains(got, "log 12:10 "+step.want) || slices.ContainsFunc(got, func(v string) bool { return strings.HasPrefix(v, "missing") }) {
+			t.Errorf("run %d: %q, want %s", i, got, step.want)
+		}
+	}
+}
+
 // A copy has the newest digest unproven until its successor is there.
 func TestVerifyCopied(t *testing.T) {
 	tr := digesttest.NewTrail(t, digesttest.NewBucket("example"))
