@@ -290,7 +290,7 @@ func (c *check) addLedger(row *ledgerRow) {
 	if s.Object == "" || s.Converted.Before(row.Converted) {
 		s.ledgerRow = *row
 	}
-	if row.Kind == "log" { // Parquet files of Security Lake have a table of their own
+	if row.Kind == "log" || row.Kind == "digest" { // Parquet files of Security Lake have a table of their own
 		s.records += row.Records
 		c.out.Records += row.Records
 	}

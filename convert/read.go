@@ -10,13 +10,16 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/trailql/trailql/catalog/storage"
 	"github.com/trailql/trailql/convert/cloudtrail"
+	"github.com/trailql/trailql/convert/digest"
 	"github.com/trailql/trailql/convert/rowset"
 )
 
@@ -495,13 +498,30 @@ func isLog(k cloudtrail.Key) bool {
 	return k.Category != "" && k.Category != cloudtrail.CategoryDigests && !k.Delivered.IsZero()
 }
 
+// kindByName is "digest" or "log" where the name says so, else "". Content does not
+// count: who puts a digest in the place of a log file, or the reverse, would have it
+// left out of what digests are asked about.
+func kindByName(k cloudtrail.Key, path string) string {
+	switch {
+	case digest.IsDigest(k, path):
+		return "digest"
+	case isLog(k) && !strings.Contains(filepath.Base(path), "_"+string(cloudtrail.CategoryDigests)+"_"): // a folder may have any name
+		return "log"
+	}
+	return ""
+}
+
 // judge says what the object was.
 func (w *worker) judge(ctx context.Context, o *object, in storage.Reader, c cloudtrail.Content) error {
 	nothing := c.Records == 0 && w.row.Rejected == 0
 	alien := len(w.held) > 0 || c.Foreign > 0 || c.Envelopes == 0
+	named := kindByName(o.key(), o.path)
+	if named != "" {
+		w.row.Kind = named
+	}
 	switch {
-	case nothing && c.Digests > 0 && len(w.held) == 0:
-		w.row.Kind = "digest"
+	case nothing && (named == "digest" || named == "" && c.Digests > 0 && len(w.held) == 0):
+		w.row.Kind = "digest" // Verify judges its content
 		w.r.n.digests.Add(1)
 		return nil
 	case nothing && alien && !isLog(o.key()):

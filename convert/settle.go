@@ -2,12 +2,14 @@ package convert
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"iter"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/trailql/trailql/catalog"
@@ -77,8 +79,10 @@ type settlement struct {
 // one stays valid: the row is of that version.
 type openLog struct {
 	converted time.Time
+	sha256    string // of the stored bytes
 	content   digest.Content
 	hashed    bool
+	replaced  atomic.Bool // its stored bytes are not known to be those
 	checked   digest.Checked
 }
 
@@ -110,6 +114,20 @@ func isOpen(verdict string) bool {
 	return verdict != string(digest.Valid) && verdict != string(digest.Invalid)
 }
 
+// rename gives a row the kind that its name says: older versions took that of the
+// content.
+func rename(row *ledgerRow) bool {
+	if row.Kind != "log" && row.Kind != "digest" && row.Kind != "foreign" {
+		return false
+	}
+	kind := kindByName(cloudtrail.Key{Category: cloudtrail.Category(row.Category), Delivered: row.Delivered}, row.Object)
+	if kind == "" || kind == row.Kind {
+		return false
+	}
+	row.Kind = kind
+	return true
+}
+
 // see notes a row of the ledger.
 func (s *settlement) see(row *ledgerRow) {
 	if row.Kind == missingKind {
@@ -119,13 +137,14 @@ func (s *settlement) see(row *ledgerRow) {
 		}
 		return
 	}
+	renamed := rename(row)
 	st, name := s.concerns(row)
 	if st == nil {
 		return
 	}
 	// Keys may come later, and the signature of a copied digest with its successor.
 	again := row.Kind == "digest" && row.Verdict == string(digest.Unproven) && !row.Delivered.IsZero() && s.keys()
-	if row.Verdict == "" || again {
+	if row.Verdict == "" || again || renamed {
 		s.open(row)
 	}
 	id := s.r.ledger.hash(row.Object, "")[0]
@@ -136,10 +155,10 @@ func (s *settlement) see(row *ledgerRow) {
 		}
 		return
 	}
-	if before := s.logs[id]; !isOpen(row.Verdict) || before != nil && before.converted.After(row.Converted) {
+	if before := s.logs[id]; !isOpen(row.Verdict) && row.Reason != reasonGone || before != nil && before.converted.After(row.Converted) {
 		return
 	}
-	o := &openLog{converted: row.Converted}
+	o := &openLog{converted: row.Converted, sha256: row.SHA256}
 	if sum, err := hex.DecodeString(row.Content); err == nil && len(sum) == len(o.content.SHA256) {
 		o.content.SHA256, o.hashed = [32]byte(sum), true
 	}
@@ -161,6 +180,7 @@ func (s *settlement) verify(ctx context.Context) error {
 		Keys: s.r.o.Keys, FetchKeys: s.r.o.FetchKeys, Accounts: s.r.o.Accounts, Regions: s.r.o.Regions, Now: s.r.o.Now, Copied: s.r.o.Copied, NoListing: true,
 		Digests: s.listDigests,
 		Content: func(p digest.Place) (digest.Content, error) { return s.content(ctx, p) },
+		Stored:  s.stored,
 		Log:     s.log,
 		Digest: func(c digest.Checked) {
 			if c.Absent != "" {
@@ -214,6 +234,19 @@ func (s *settlement) content(ctx context.Context, p digest.Place) (digest.Conten
 	}
 }
 
+// stored compares an object that is read for its verdict with what was converted:
+// a verdict on other bytes must not go to the row whose records are in the table.
+func (s *settlement) stored(p digest.Place, sum [sha256.Size]byte) error {
+	l := s.logs[s.id(p)]
+	if l == nil || l.sha256 == hex.EncodeToString(sum[:]) {
+		return nil
+	}
+	l.replaced.Store(true)
+	return errReplaced
+}
+
+var errReplaced = errors.New(reasonReplaced)
+
 // unknown is ErrSkip for what the ledger knows or this run does not want, and else
 // why it is not in the ledger: errNotConverted, or that of the storage.
 func (s *settlement) unknown(ctx context.Context, path string) error {
@@ -231,6 +264,17 @@ func (s *settlement) unknown(ctx context.Context, path string) error {
 const (
 	reasonMissing      = "named by a digest and not there"
 	reasonNotConverted = "named by a digest and not converted"
+)
+
+// reasonGone is why a log file is invalid that was converted without a hash of its
+// content and is not there to be read for one. It may come back.
+const reasonGone = "named by a digest and gone before it was verified"
+
+// Why a log file is unproven whose object as it is now says nothing about what was
+// converted.
+const (
+	reasonReplaced = "the object has been replaced since it was converted"
+	reasonUnhashed = "no hash of what was converted is known"
 )
 
 // digestAbsent notes a digest that a later one names.
@@ -251,8 +295,14 @@ func (s *settlement) digestAbsent(ctx context.Context, c digest.Checked) {
 // contradiction, and the better of a doubt.
 func (s *settlement) log(c digest.Checked) {
 	if c.Absent != "" {
+		id := s.r.ledger.hash(c.Absent, "")[0]
+		if l := s.logs[id]; l != nil {
+			c.Verdict, c.Reason = digest.Invalid, reasonGone
+			l.note(c)
+			return
+		}
 		c.Verdict, c.Reason = digest.Invalid, reasonMissing
-		s.absent[s.r.ledger.hash(c.Absent, "")[0]] = c
+		s.absent[id] = c
 		return
 	}
 	if c.Place == (digest.Place{}) {
@@ -266,6 +316,15 @@ func (s *settlement) log(c digest.Checked) {
 		}
 		return
 	}
+	if c.Reason == digest.ReasonUnread && l.replaced.Load() {
+		if c.Reason = reasonReplaced; l.sha256 == "" {
+			c.Reason = reasonUnhashed
+		}
+	}
+	l.note(c)
+}
+
+func (l *openLog) note(c digest.Checked) {
 	rank := map[digest.Verdict]int{"": 0, digest.Unproven: 1, digest.Valid: 2, digest.Invalid: 3}
 	if rank[c.Verdict] > rank[l.checked.Verdict] {
 		l.checked = c
@@ -358,12 +417,19 @@ func (s *settlement) count(v digest.Verdict) {
 	*n++
 }
 
-// apply gives a row its verdict, and says whether that is another one.
+// apply gives a row its verdict, and says whether the row is another one now.
 func (s *settlement) apply(row *ledgerRow) bool {
-	id := s.r.ledger.hash(row.Object, "")[0]
+	kind := row.Kind
+	renamed := rename(row)
 	if st, _ := s.concerns(row); st == nil && row.Kind != missingKind {
+		row.Kind = kind
 		return false
 	}
+	return s.decide(row) || renamed
+}
+
+func (s *settlement) decide(row *ledgerRow) bool {
+	id := s.r.ledger.hash(row.Object, "")[0]
 	var now digest.Checked
 	if row.Kind == missingKind {
 		var ok bool
@@ -387,10 +453,10 @@ func (s *settlement) apply(row *ledgerRow) bool {
 	} else {
 		l := s.logs[id]
 		switch {
-		case !isOpen(row.Verdict):
+		case !isOpen(row.Verdict) && row.Reason != reasonGone:
 			return false
 		case l == nil || !l.converted.Equal(row.Converted):
-			now = digest.Checked{Verdict: digest.Unproven, Reason: "the object has been replaced since"}
+			now = digest.Checked{Verdict: digest.Unproven, Reason: reasonReplaced}
 		case l.checked.Verdict != "":
 			now = l.checked
 		case row.Verdict != "":
@@ -402,7 +468,7 @@ func (s *settlement) apply(row *ledgerRow) bool {
 	if row.Verdict == string(now.Verdict) && row.Reason == now.Reason && row.Digest == now.Digest {
 		return false
 	}
-	if row.Kind == "log" || row.Kind == missingKind {
+	if (row.Kind == "log" || row.Kind == missingKind) && (row.Verdict != string(now.Verdict) || row.Reason != now.Reason) {
 		s.count(now.Verdict)
 	}
 	row.Verdict, row.Reason, row.Digest, row.Verified = string(now.Verdict), now.Reason, now.Digest, s.r.o.Now().UTC()

@@ -3,6 +3,7 @@ package convert
 import (
 	"context"
 	"crypto/rsa"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -56,7 +57,7 @@ func verifying(c *catalog.Catalog, b storage.Storage) Options {
 }
 
 func TestVerify(t *testing.T) {
-	const hash = "hash value doesn't match"
+	const hash, format = "hash value doesn't match", "invalid format: no digestPublicKeyFingerprint"
 	for _, tc := range []struct {
 		name string
 		// happen changes the bucket after an hour of two log files; the run that it
@@ -122,7 +123,26 @@ func TestVerify(t *testing.T) {
 			name := digesttest.Names(tr.T, tr.In, "T1210Z")[0]
 			text := digesttest.Unzip(tr.T, digesttest.Get(tr.T, tr.In, name))
 			digesttest.Put(tr.T, tr.In, name, digesttest.Zip([]byte(strings.Replace(string(text), "GetObject", "PutObject", 1))))
-		}, want: []string{"digest 13:00 valid", "log 12:10 invalid: " + hash, "log 12:10 unproven: the object has been replaced since", "log 12:40 valid"}, last: Verdicts{Valid: 1, Invalid: 1, Unproven: 1}},
+		}, want: []string{"digest 13:00 valid", "log 12:10 invalid: " + hash, "log 12:10 unproven: " + reasonReplaced, "log 12:40 valid"}, last: Verdicts{Valid: 1, Invalid: 1, Unproven: 1}},
+		{name: "changed and changed back, all converted", happen: func(tr *digesttest.Trail, run func(func(*Options)) Summary) {
+			name, data := tamper(tr, "T1210Z")
+			run(func(o *Options) { o.Verify = false })
+			digesttest.Put(tr.T, tr.In, name, data)
+			run(nil)
+			tr.Hours(noon.Add(time.Hour), 1)
+		}, want: []string{"digest 13:00 valid", "digest 14:00 valid", "log 12:10 unproven: " + reasonReplaced, "log 12:10 valid", "log 12:40 valid", "log 13:10 valid", "log 13:40 valid"}, last: Verdicts{Valid: 2}},
+		{name: "log file is replaced by a digest", happen: func(tr *digesttest.Trail, _ func(func(*Options)) Summary) {
+			digesttest.Put(tr.T, tr.In, digesttest.Names(tr.T, tr.In, "T1210Z")[0], digesttest.Get(tr.T, tr.In, tr.Previous.Object))
+		}, want: []string{"digest 13:00 valid", "log 12:10 invalid: " + hash, "log 12:40 valid"}, last: Verdicts{Valid: 1, Invalid: 1}},
+		{name: "digest is replaced by nothing", happen: func(tr *digesttest.Trail, _ func(func(*Options)) Summary) {
+			digesttest.Put(tr.T, tr.In, tr.Previous.Object, digesttest.Zip([]byte("{}")))
+		}, want: []string{"digest 13:00 invalid: " + format, "log 12:10 not_covered: no digest names it", "log 12:40 not_covered: no digest names it"}, last: Verdicts{NotCovered: 2}},
+		{name: "digest is replaced by what is not compressed", happen: func(tr *digesttest.Trail, _ func(func(*Options)) Summary) {
+			digesttest.Put(tr.T, tr.In, tr.Previous.Object, []byte("gone"))
+		}, want: []string{"digest 13:00 invalid: invalid format: not compressed", "log 12:10 not_covered: no digest names it", "log 12:40 not_covered: no digest names it"}, last: Verdicts{NotCovered: 2}},
+		{name: "digest is replaced by a log file", happen: func(tr *digesttest.Trail, _ func(func(*Options)) Summary) {
+			digesttest.Put(tr.T, tr.In, tr.Previous.Object, digesttest.Get(tr.T, tr.In, digesttest.Names(tr.T, tr.In, "T1210Z")[0]))
+		}, want: []string{"digest 13:00 invalid: " + format, "log 12:10 not_covered: no digest names it", "log 12:40 not_covered: no digest names it"}, last: Verdicts{NotCovered: 2}},
 		{name: "another account is left alone", happen: func(tr *digesttest.Trail, run func(func(*Options)) Summary) {
 			run(func(o *Options) { o.Accounts = []string{"999999999999"} })
 			run(func(o *Options) { o.Verify = false })
@@ -148,11 +168,79 @@ func TestVerify(t *testing.T) {
 			if d := gocmp.Diff(tc.want, verdicts(t, c)); d != "" {
 				t.Errorf("verdicts (-want +got):\n%s", d)
 			}
-			if n := len(table(t, c)); n < 2 {
+			if n := len(table(t, c)) + len(rows[rejectedRow](t, c, RejectedTable)); n < 2 {
 				t.Errorf("%d records: nothing is refused", n)
 			}
 			checkNoOrphans(t, c)
 		})
+	}
+}
+
+// tamper changes a log file, and returns it as it was.
+func tamper(tr *digesttest.Trail, part string) (name string, was []byte) {
+	name = digesttest.Names(tr.T, tr.In, part)[0]
+	was = digesttest.Get(tr.T, tr.In, name)
+	digesttest.Put(tr.T, tr.In, name, digesttest.Zip([]byte(strings.Replace(string(digesttest.Unzip(tr.T, was)), "GetObject", "PutObject", 1))))
+	return name, was
+}
+
+// A changed log file was converted and nobody has listed that it was put back:
+// what is valid now is not what the table has.
+func TestVerifyPutBack(t *testing.T) {
+	tr := digesttest.NewTrail(t, digesttest.NewBucket("example"))
+	tr.Hours(noon, 1)
+	c := warehouse(t)
+	name, was := tamper(tr, "T1210Z")
+	o := verifying(c, tr.In)
+	o.Verify = false
+	mustRun(t, o)
+	digesttest.Put(t, tr.In, name, was)
+	o = verifying(c, tr.In)
+	o.From = noon.AddDate(0, 1, 0)
+	want := []string{"digest 13:00 valid", "log 12:10 unproven: " + reasonReplaced, "log 12:40 valid"}
+	for i, last := range []Verdicts{{Valid: 1, Unproven: 1}, {}} {
+		if s := mustRun(t, o); s.Verdicts != last {
+			t.Errorf("run %d: %+v, want %+v", i, s.Verdicts, last)
+		}
+		if d := gocmp.Diff(want, verdicts(t, c)); d != "" {
+			t.Errorf("run %d: verdicts (-want +got):\n%s", i, d)
+		}
+	}
+}
+
+// A log file that goes before its first verdict keeps its row, whatever comes later,
+// until it is back.
+func TestVerifyGone(t *testing.T) {
+	tr := digesttest.NewTrail(t, digesttest.NewBucket("example"))
+	tr.Hours(noon, 1)
+	c := warehouse(t)
+	o := verifying(c, tr.In)
+	o.Verify = false
+	mustRun(t, o)
+	name := digesttest.Names(t, tr.In, "T1210Z")[0]
+	was := digesttest.Get(t, tr.In, name)
+	digesttest.Remove(t, tr.In, name)
+	for i, step := range []struct {
+		happen func()
+		want   string
+		last   Verdicts
+	}{
+		{func() {}, "invalid: " + reasonGone, Verdicts{Valid: 1, Invalid: 1}},
+		{func() {}, "invalid: " + reasonGone, Verdicts{}},
+		{func() { tr.Hours(noon.Add(time.Hour), 1) }, "invalid: " + reasonGone, Verdicts{Valid: 2}},
+		{func() {
+			digesttest.Put(t, tr.In, name, was)
+			tr.Hours(noon.Add(2*time.Hour), 1)
+		}, "valid", Verdicts{Valid: 3, Unproven: 1}}, // it is another version
+	} {
+		step.happen()
+		if s := mustRun(t, verifying(c, tr.In)); s.Verdicts != step.last {
+			t.Errorf("run %d: %+v, want %+v", i, s.Verdicts, step.last)
+		}
+		got := verdicts(t, c)
+		if !slices.Contains(got, "log 12:10 "+step.want) || slices.ContainsFunc(got, func(v string) bool { return strings.HasPrefix(v, "missing") }) {
+			t.Errorf("run %d: %q, want %s", i, got, step.want)
+		}
 	}
 }
 
@@ -204,7 +292,8 @@ func TestVerifyReplica(t *testing.T) {
 	}
 }
 
-// A ledger of a version without verdicts gets the columns.
+// A ledger of a version without verdicts gets the columns. Kinds were those of the
+// content.
 func TestVerifyOldLedger(t *testing.T) {
 	type oldRow struct {
 		Object    string    `parquet:"object,id(1)"`
@@ -237,10 +326,16 @@ func TestVerifyOldLedger(t *testing.T) {
 	for o := range tr.In.List(t.Context(), "") {
 		kind := "log"
 		if strings.Contains(o.Name, "Digest") {
+			kind = "foreign"
+		} else if strings.Contains(o.Name, "T1210Z") {
 			kind = "digest"
 		}
 		key := (&object{path: "s3://example/" + o.Name}).key()
-		old = append(old, oldRow{Object: "s3://example/" + o.Name, Size: o.Size, ETag: o.ETag, Kind: kind, Delivered: key.Delivered, Converted: noon, Account: key.Account, Region: key.Region})
+		sha := fmt.Sprintf("%x", sha256.Sum256(digesttest.Get(t, tr.In, o.Name)))
+		if strings.Contains(o.Name, "T1240Z") {
+			sha = "" // a cluster converts without
+		}
+		old = append(old, oldRow{Object: "s3://example/" + o.Name, Size: o.Size, ETag: o.ETag, SHA256: sha, Kind: kind, Delivered: key.Delivered, Converted: noon, Account: key.Account, Region: key.Region, Category: string(key.Category)})
 	}
 	b, err := c.Begin(t.Context())
 	if err != nil {
@@ -253,10 +348,10 @@ func TestVerifyOldLedger(t *testing.T) {
 	if _, err := c.Commit(t.Context(), catalog.Batch{ID: b, Changes: map[string]catalog.Change{LedgerTable: {Add: []catalog.DataFile{f}}}}); err != nil {
 		t.Fatal(err)
 	}
-	if s := mustRun(t, verifying(c, tr.In)); s.Objects != 0 || s.Verdicts.Valid != 2 {
+	if s := mustRun(t, verifying(c, tr.In)); s.Objects != 0 || s.Verdicts != (Verdicts{Valid: 1, Unproven: 1}) {
 		t.Errorf("%+v", s)
 	}
-	if d := gocmp.Diff([]string{"digest 13:00 valid", "log 12:10 valid", "log 12:40 valid"}, verdicts(t, c)); d != "" {
+	if d := gocmp.Diff([]string{"digest 13:00 valid", "log 12:10 valid", "log 12:40 unproven: " + reasonUnhashed}, verdicts(t, c)); d != "" {
 		t.Errorf("verdicts (-want +got):\n%s", d)
 	}
 	// Other readers of the table must not take it for a compaction.

@@ -44,6 +44,8 @@ type hasher struct {
 	gz  *gzip.Reader
 	sum hash.Hash
 	buf []byte
+
+	stored hash.Hash // of the object's own bytes; nil: nobody asks
 }
 
 func newHasher() *hasher {
@@ -59,6 +61,10 @@ func (h *hasher) read(ctx context.Context, s storage.Storage, name string, keep 
 	}
 	defer in.Close()
 	noted := &faultNoter{r: in}
+	if h.stored != nil {
+		h.stored.Reset()
+		noted.r = io.TeeReader(in, h.stored)
+	}
 	h.in.Reset(noted)
 	h.sum.Reset()
 	var out io.Writer = h.sum
@@ -100,6 +106,9 @@ func (h *hasher) read(ctx context.Context, s storage.Storage, name string, keep 
 		c.Shape = Truncated
 	default:
 		c.Shape = Damaged
+	}
+	if h.stored != nil && noted.err == nil {
+		io.CopyBuffer(io.Discard, struct{ io.Reader }{h.in}, h.buf) // what stands behind the content; noted has the error
 	}
 	if noted.err != nil {
 		return c, fmt.Errorf("read: %w", noted.err)

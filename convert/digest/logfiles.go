@@ -2,6 +2,7 @@ package digest
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -169,6 +170,9 @@ func (v *verification) content(ctx context.Context, places []Place) (c Content, 
 		if err == ErrRead {
 			h := v.hashers.Get().(*hasher)
 			c, err = h.read(ctx, p.source.storage, p.name, nil)
+			if err == nil && v.o.Stored != nil {
+				err = v.o.Stored(p, [sha256.Size]byte(h.stored.Sum(nil)))
+			}
 			v.hashers.Put(h)
 		}
 		if err == nil || exists(err) {

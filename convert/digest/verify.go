@@ -3,6 +3,7 @@ package digest
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"iter"
@@ -48,6 +49,9 @@ type Options struct {
 	// Content returns what is known of a log file; nil reads it. With ErrRead it
 	// is read; with ErrSkip it is left out.
 	Content func(p Place) (Content, error)
+	// Stored is told the SHA-256 of the stored bytes of each log file that is read.
+	// With an error the log file counts as unread. Called from several goroutines.
+	Stored func(p Place, sum [sha256.Size]byte) error
 	// Log is called for each log file of a digest, Digest for each digest and each
 	// one that a later digest names and that is not there, from one goroutine at a
 	// time.
@@ -153,7 +157,13 @@ func Verify(ctx context.Context, o Options) (*Result, error) {
 		kinds: map[areaCategory]bool{}, fetched: map[fetchKey]struct{}{}, covered: newNameSet(),
 		result: &Result{From: o.From, To: o.To, severities: map[Severity]int64{}},
 	}
-	v.hashers.New = func() any { return newHasher() }
+	v.hashers.New = func() any {
+		h := newHasher()
+		if o.Stored != nil {
+			h.stored = sha256.New()
+		}
+		return h
+	}
 	for _, s := range o.Sources {
 		v.atlas.sources = append(v.atlas.sources, newSource(s, o.Copied))
 	}
@@ -218,7 +228,7 @@ func (v *verification) listDigests(ctx context.Context) ([]*chain, error) {
 				continue
 			}
 			k := src.keyOf(name)
-			if k.Category != cloudtrail.CategoryDigests || k.Delivered.IsZero() || !isDigestName(name) || !v.wanted(k) {
+			if !IsDigest(k, name) || !v.wanted(k) {
 				continue
 			}
 			key := chainKey{at, k.Prefix, k.Organization, k.Account, k.Region, k.Trail, k.HomeRegion, k.Backfill}
@@ -261,8 +271,10 @@ func allNames(ctx context.Context, s storage.Storage) iter.Seq2[string, error] {
 
 func (c *chain) last() time.Time { return c.digests[len(c.digests)-1].stamp }
 
-func isDigestName(name string) bool {
-	return strings.HasSuffix(name, ".json.gz") || strings.HasSuffix(name, ".json") && !strings.HasSuffix(name, MetadataSuffix)
+// IsDigest says whether an object is a digest by its name, of which k is the key.
+func IsDigest(k cloudtrail.Key, name string) bool {
+	return k.Category == cloudtrail.CategoryDigests && !k.Delivered.IsZero() &&
+		(strings.HasSuffix(name, ".json.gz") || strings.HasSuffix(name, ".json") && !strings.HasSuffix(name, MetadataSuffix))
 }
 
 // parallel calls f with 0 to n-1, several at a time, until one returns an error.
