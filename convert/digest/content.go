@@ -108,7 +108,7 @@ func (h *hasher) read(ctx context.Context, s storage.Storage, name string, keep 
 		c.Shape = Damaged
 	}
 	if h.stored != nil && noted.err == nil {
-		io.CopyBuffer(io.Discard, struct{ io.Reader }{h.in}, h.buf) // what stands behind the content; noted has the error
+		_, _ = io.CopyBuffer(io.Discard, struct{ io.Reader }{h.in}, h.buf) // what stands behind the content; noted has the error
 	}
 	if noted.err != nil {
 		return c, fmt.Errorf("read: %w", noted.err)

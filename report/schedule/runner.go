@@ -65,8 +65,10 @@ func (r *Runner) statePath() (path, full string, err error) {
 		return path, full, nil
 	}
 	info, err := os.Stat(full)
-	if err != nil {
+	if errors.Is(err, fs.ErrNotExist) {
 		return path, full, nil
+	} else if err != nil {
+		return "", "", err
 	}
 	others, err := fs.Glob(os.DirFS(r.StateDir), statePrefix+"*"+stateSuffix)
 	if err != nil {
