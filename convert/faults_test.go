@@ -78,7 +78,7 @@ func TestObjects(t *testing.T) {
 		{name: "log file's name, foreign JSON", file: logName, text: `{"a":1}`, want: Summary{Objects: 1, Rejected: 1}, kind: "log", reasons: []string{"not a CloudTrail record"}, raws: []string{`{"a":1}`}, encoding: "utf-8", place: rejected{0, 0, 7}},
 		{name: "log file's name, foreign lines", file: logName, text: foreign(20), want: Summary{Objects: 1, Rejected: 20}, kind: "log", reasons: slices.Repeat([]string{"not a CloudTrail record"}, 20)},
 		{name: "log file's name, no records", file: logName, text: gz(log()), want: Summary{Objects: 1}, kind: "log"},
-		{name: "log file's name, digest", file: logName, text: `{"digestStartTime":"t","digestS3Object":"o"}`, want: Summary{Digests: 1}, kind: "digest"},
+		{name: "log file's name, digest", file: logName, text: `{"digestStartTime":"t","digestS3Object":"o"}`, want: Summary{Objects: 1, Rejected: 1}, kind: "log", reasons: []string{errNoLog.Error()}, raws: []string{`{"digestStartTime":"t","digestS3Object":"o"}`}, encoding: "utf-8", place: rejected{0, 0, 44}},
 
 		{name: "one bad of three", file: "a.json", text: log(event("a", ""), `{"eventName":"x"}`, event("b", "")), want: Summary{Objects: 1, Records: 2, Rejected: 1}, kind: "log", reasons: []string{"not a CloudTrail record"}, raws: []string{`{"eventName":"x"}`}, encoding: "utf-8", place: rejected{1, int64(len(log(event("a", "")))) - 1, 17}},
 		{name: "many bad before a good one", file: "a.json", text: foreign(100) + event("a", ""), want: Summary{Objects: 1, Records: 1, Rejected: 100}, kind: "log", reasons: slices.Repeat([]string{"not a CloudTrail record"}, 100)},
