@@ -26,11 +26,7 @@ func (h *archive) readDigests(ctx context.Context, a *asker, p Period, s Scope) 
 	ends := map[place]end{} // of the last one so far
 	// As endHour has it.
 	sql, params := ledgerSQL("account, region, CAST(floor((to_unixtime(delivered) - 1) / 3600) AS bigint) AS hour, min(delivered) AS first_end, max(delivered) AS last_end", s, p.From.Add(-aroundPeriod), p.To.Add(aroundPeriod+2*time.Hour))
-	sql += " AND kind = 'digest'"
-	if h.verdicts {
-		sql += " AND coalesce(verdict, '') <> 'invalid'"
-	}
-	err = a.rows(ctx, "digests", sql+" GROUP BY 1, 2, 3 ORDER BY 1, 2, 3", params, func(r row) error {
+	err = a.rows(ctx, "digests", sql+h.isDigest()+" GROUP BY 1, 2, 3 ORDER BY 1, 2, 3", params, func(r row) error {
 		at, hour := place{r.text(0), r.text(1)}, r.number(2)
 		if last, ok := ends[at]; ok && last.hour+1 < hour && r.time(3).Sub(last.at) > time.Hour+digestsVary {
 			h.holes[at] = append(h.holes[at], silence{last.hour + 1, hour})
@@ -53,6 +49,15 @@ func (h *archive) readDigests(ctx context.Context, a *asker, p Period, s Scope) 
 	return h.readStopped(ctx, a, p, s)
 }
 
+// isDigest is the condition, behind others, for the digests that count: those that are
+// not known to be invalid.
+func (h *archive) isDigest() string {
+	if h.verdicts {
+		return " AND kind = 'digest' AND coalesce(verdict, '') <> 'invalid'"
+	}
+	return " AND kind = 'digest'"
+}
+
 // readStopped adds the holes behind the last digest of each place: as long as digests
 // of any place of the archive come, those of the others are awaited, unless they
 // stopped closedAfter before the period. Digests of a region that begin later leave no
@@ -61,11 +66,7 @@ func (h *archive) readStopped(ctx context.Context, a *asker, p Period, s Scope) 
 	last := map[place]time.Time{}
 	var end time.Time // of the archive's digests, whatever the scope
 	sql, params := ledgerSQL("account, region, max(delivered) AS last_digest", Scope{}, p.From.Add(-closedAfter), p.To.Add(aroundPeriod+2*time.Hour))
-	sql += " AND kind = 'digest'"
-	if h.verdicts {
-		sql += " AND coalesce(verdict, '') <> 'invalid'"
-	}
-	err := a.rows(ctx, "last digests", sql+" GROUP BY 1, 2 ORDER BY 1, 2", params, func(r row) error {
+	err := a.rows(ctx, "last digests", sql+h.isDigest()+" GROUP BY 1, 2 ORDER BY 1, 2", params, func(r row) error {
 		end = latest(end, r.time(2))
 		if s.has(r.text(0), r.text(1)) {
 			last[place{r.text(0), r.text(1)}] = r.time(2)

@@ -123,19 +123,24 @@ func TestDigestsNameWhatIsMissing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c := inventory.Coverage
-			var got []string
-			for _, g := range c.Gaps {
-				start := utc("2026-08-10T00:00:00")
-				got = append(got, fmt.Sprintf("%d-%d", g.From.Sub(start)/time.Hour, g.To.Sub(start)/time.Hour))
-			}
-			if diff := cmp.Diff(test.want, got); diff != "" {
-				t.Errorf("gaps (-want +got):\n%s%v", diff, c.Gaps)
-			}
-			if (len(c.Undecided) > 0) != test.undecided || c.Complete != test.whole {
-				t.Errorf("complete %v, undecided %q", c.Complete, c.Undecided)
-			}
+			checkCovered(t, inventory.Coverage, test.want, test.undecided, test.whole)
 		})
+	}
+}
+
+// checkCovered compares the gaps, as hours since 2026-08-10, and what else is said of a coverage.
+func checkCovered(t *testing.T, c report.Coverage, want []string, undecided, whole bool) {
+	t.Helper()
+	var got []string
+	for _, g := range c.Gaps {
+		start := utc("2026-08-10T00:00:00")
+		got = append(got, fmt.Sprintf("%d-%d", g.From.Sub(start)/time.Hour, g.To.Sub(start)/time.Hour))
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("gaps (-want +got):\n%s%v", diff, c.Gaps)
+	}
+	if (len(c.Undecided) > 0) != undecided || c.Complete != whole {
+		t.Errorf("complete %v, undecided %q", c.Complete, c.Undecided)
 	}
 }
 
@@ -178,18 +183,7 @@ func TestDigestsThatStop(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c := inventory.Coverage
-			var got []string
-			for _, g := range c.Gaps {
-				start := utc("2026-08-10T00:00:00")
-				got = append(got, fmt.Sprintf("%d-%d", g.From.Sub(start)/time.Hour, g.To.Sub(start)/time.Hour))
-			}
-			if diff := cmp.Diff(test.want, got); diff != "" {
-				t.Errorf("gaps (-want +got):\n%s%v", diff, c.Gaps)
-			}
-			if (len(c.Undecided) > 0) != test.undecided || c.Complete != test.whole {
-				t.Errorf("complete %v, undecided %q", c.Complete, c.Undecided)
-			}
+			checkCovered(t, inventory.Coverage, test.want, test.undecided, test.whole)
 			for _, p := range inventory.Places {
 				if p.Account == accountB && test.missing > 0 && p.MissingDigests != test.missing {
 					t.Errorf("%d digests are missing, want %d", p.MissingDigests, test.missing)
